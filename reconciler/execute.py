@@ -57,18 +57,18 @@ class _Run:
 
     def _explain_lack(self, step: int) -> str:
         needs = (self.outcomes.get(n) for n in sorted(self.steps[step].needs))
-        lost = next((o for o in needs if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
-        if lost is None:
+        cause = next((o for o in needs if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
+        if cause is None:
             return ""
-        return f"waits for {lost.change.action} of the {lost.change.address.kind} it needs, which was {lost.status}: {lost.reason}"
+        return f"waits for {cause.change.action} of the {cause.change.address.kind} it needs, which was {cause.status}: {cause.reason}"
 
     def find_obstacles(self, job: Job) -> Mapping[int, str]:
         """Why no step of a job can be done; of one that can still be done in part, nothing."""
-        broken = self.find_broken(job)
-        if len(broken) == len(job.covers):
-            return broken
-        stopped = f"not started: {self.fatal}" if self.fatal else "not started: the run was stopped" if self.stopped() else ""
-        return {i: broken.get(i, stopped) for i in job.covers} if stopped else {}
+        obstacles = self.find_broken(job)
+        if len(obstacles) == len(job.covers):
+            return obstacles
+        end = f"not started: {self.fatal}" if self.fatal else "not started: the run was stopped" if self.stopped() else ""
+        return {i: obstacles.get(i, end) for i in job.covers} if end else {}
 
 
 def execute(
@@ -153,9 +153,9 @@ def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPool
             order.done(ready.popleft())
         elif ready and len(running) < min(room(), MOST):
             n = ready.popleft()
-            broken = run.find_broken(jobs[n])
-            yield from run.skip(broken)
-            running[pool.submit(perform, jobs[n].without(broken), run.ids)] = n
+            obstacles = run.find_broken(jobs[n])
+            yield from run.skip(obstacles)
+            running[pool.submit(perform, jobs[n].without(obstacles), run.ids)] = n
         else:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield from run.note(_take_outcomes(run, jobs[running[future]], future))

@@ -38,11 +38,11 @@ class NoGit(GitFailed):
 class Runs(Protocol):
     """How one of git's commands is run: its output, or an error."""
 
-    def __call__(self, *arguments: str, given: bytes = b"") -> bytes: ...
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> bytes: ...
 
 
-def git(*arguments: str, environ: Mapping[str, str], given: bytes = b"", within: float = PATIENCE) -> bytes:
-    """What git writes to standard output. `given` is its standard input, `within` are seconds. Raises GitFailed, NoGit."""
+def git(*arguments: str, environ: Mapping[str, str], stdin: bytes = b"", within: float = PATIENCE) -> bytes:
+    """What git writes to standard output. `within` are seconds. Raises GitFailed, NoGit."""
     pipe = subprocess.PIPE
     try:
         # In a session of its own Ctrl-C does not kill a push.
@@ -53,7 +53,7 @@ def git(*arguments: str, environ: Mapping[str, str], given: bytes = b"", within:
         raise NoGit(f"git cannot be started: {error.strerror}") from None
     with process:
         try:
-            output, errors = process.communicate(given, within)
+            output, errors = process.communicate(stdin, within)
         except BaseException as error:
             # What it started, such as ssh, holds the pipes open.
             with suppress(ProcessLookupError):
@@ -76,7 +76,7 @@ def is_around(folder: Path, environ: Mapping[str, str]) -> bool:
 def blobs(run: Runs, names: Sequence[str], *options: str) -> list[bytes | None]:
     """What lies in the blobs of these names, in their order; None where a name means no blob."""
     lines = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-    return list(_contents(run("cat-file", "--batch", *options, given=lines), len(names))) if names else []
+    return list(_contents(run("cat-file", "--batch", *options, stdin=lines), len(names))) if names else []
 
 
 def _contents(answer: bytes, number: int) -> Iterator[bytes | None]:
@@ -84,11 +84,11 @@ def _contents(answer: bytes, number: int) -> Iterator[bytes | None]:
     start = 0
     for _ in range(number):
         end = answer.index(b"\n", start)
-        *_, what, size = answer[start:end].split(b" ")
+        *_, type, size = answer[start:end].split(b" ")
         start = end + 1
         if not size.isdigit():
             yield None
             continue
         # Where a link leads that leads to no blob is a content too.
-        yield answer[start : start + int(size)] if what == b"blob" else None
+        yield answer[start : start + int(size)] if type == b"blob" else None
         start += int(size) + 1

@@ -19,7 +19,8 @@ from hypothesis import settings
 
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
-from tests.desk.route import Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import Route
 from tests.desk.soak import SOAKS
 from tests.referee.plugin import Referee
 

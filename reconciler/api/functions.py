@@ -93,7 +93,7 @@ def apply(planned: Planned, connection: Connection, *, approvals: Approvals = NO
     ):
         notices += filter(None, [getattr(lock, "taken_over", "")])
         work = prepare(session, planned.saved, add_pin(manifest, connection), approvals)
-        notices += work.unused
+        notices += work.warnings
         outcomes, error = _perform(session, work, stop)
     applied = _sum_up(session, work, outcomes, tuple(notices))
     if error or not applied.whole:
@@ -123,8 +123,8 @@ def _perform(session: Session, work: Work, stop: threading.Event) -> tuple[list[
 
 def _sum_up(session: Session, work: Work, outcomes: Sequence[Outcome], notices: tuple[str, ...]) -> Applied:
     line = partial(_write_note, session.here.app_id)
-    left = (*(str(hide(str(refusal), False)) for refusal in work.refused), *map(line, work.unproven))
-    return Applied(tuple(outcomes), left, tuple(map(line, work.waiting)), dict(session.client.sent), notices)
+    remarks = (*(str(hide(str(refusal), False)) for refusal in work.refused), *map(line, work.unproven))
+    return Applied(tuple(outcomes), remarks, tuple(map(line, work.waiting)), dict(session.client.sent), notices)
 
 
 def _write_note(app_id: str, note: Note) -> str:

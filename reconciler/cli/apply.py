@@ -39,7 +39,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.privacy import hide, show_address
 from reconciler.core.plan.approvals import Approvals
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import RULES, Scope
 from reconciler.core.plan.work import Work, refuse_whole
@@ -57,8 +57,8 @@ from reconciler.workflow.undo import prepare_undo
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What an apply is to work on, and under which rules."""
+class Setup:
+    """What an apply works on, and under which rules."""
 
     # Which Intercom.
     intercom: Intercom
@@ -92,8 +92,8 @@ def _is_given(context: click.Context, parameter: click.Parameter, value: str | N
 @approval_options
 @lock_options
 @intercom_options
-@gather(given=ManifestOptions, approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
-def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
+@gather(source=ManifestOptions, approvals=ApprovalOptions, scope=Scope, setup=Setup)
+def apply(source: ManifestOptions, events: Path | None, setup: Setup) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
     \b
@@ -101,15 +101,15 @@ def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
       reconciler apply plan.json
       reconciler apply intercom/ --auto-approve
     """
-    approvals = wanted.approvals.read()
-    saved = _read_saved(given.paths, wanted.scope)
+    approvals = setup.approvals.read()
+    saved = _read_saved(source.paths, setup.scope)
     if saved:
         # The folder is that of the manifest, wherever the plan lies.
         of_manifest = saved["manifest"]["paths"] if "manifest" in saved else ()
-        wanted = replace(wanted, choice=replace(wanted.choice, paths=tuple(of_manifest)))
-    wanted.choice.check_pipeline()
+        setup = replace(setup, choice=replace(setup.choice, paths=tuple(of_manifest)))
+    setup.choice.check_pipeline()
     with _events(events) as log:
-        code = _apply_saved(saved, given, wanted, approvals, log) if saved else _apply_manifest(given, wanted, approvals, log)
+        code = _apply_saved(saved, source, setup, approvals, log) if saved else _apply_manifest(source, setup, approvals, log)
         try:
             log.check()
         except ReconcilerError as failure:
@@ -137,70 +137,70 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     return applicable(read_plan(path), path)
 
 
-def _apply_saved(saved: PlanDocument, given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
+def _apply_saved(saved: PlanDocument, source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
     _check_writes(len(saved["changes"]), "nothing was sent")
-    held = partial(prepare_undo, saved=saved, approvals=approvals)
+    hold = partial(prepare_undo, saved=saved, approvals=approvals)
     if "run" not in saved:
-        manifest = planned_manifest(saved, layers=_planned_layers(saved, given))
-        wanted.choice.check_name(manifest)
-        held = partial(prepare, saved=saved, manifest=manifest, approvals=approvals)
+        manifest = planned_manifest(saved, layers=_planned_layers(saved, source))
+        setup.choice.check_name(manifest)
+        hold = partial(prepare, saved=saved, manifest=manifest, approvals=approvals)
     pin, paths = planned_pin(saved), saved["manifest"]["paths"] if "manifest" in saved else ()
     with (
-        open_session(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session,
-        lock_workspace(session, wanted.choice),
+        open_session(setup.intercom, pin, writes=True, choice=setup.choice, paths=paths) as session,
+        lock_workspace(session, setup.choice),
     ):
         with progress(sys.stderr, label="reading") as bar:
-            work = held(watch(session, bar.reading))
-        Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
-        return _carry_out(session, work, events, bool(wanted.fail_on))
+            work = hold(watch(session, bar.reading))
+        Terminal(sys.stderr).lines(f"note: {text}" for text in work.warnings)
+        return _carry_out(session, work, events, bool(setup.fail_on))
 
 
-def _planned_layers(saved: PlanDocument, given: ManifestOptions) -> Layers:
+def _planned_layers(saved: PlanDocument, source: ManifestOptions) -> Layers:
     """The layers that a saved plan was made with, whose variables are those of now. Raises Usage where another environment is asked for."""
     env = planned_env(saved)
-    if given.layers.env not in ("", env):
+    if source.layers.env not in ("", env):
         so = f"with --env {env}" if env else "without --env"
-        raise Usage(f"--env {given.layers.env}: the plan was made {so}; leave it out, or plan again")
+        raise Usage(f"--env {source.layers.env}: the plan was made {so}; leave it out, or plan again")
     if env:
         Terminal(sys.stderr).say(f"note: the plan was made with --env {env}, and its manifest is read so again")
-    return replace(given.layers, overlays=(env,) if env else ())
+    return replace(source.layers, overlays=(env,) if env else ())
 
 
-def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
-    if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
+def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
+    if not setup.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     # What loads the client is for verbs that call.
     from reconciler.intercom.memory import Memory
 
-    manifest, memory = given.read(), Memory()
-    planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals, memory)
-    render(document_of(planned.plan), "text", Way(wanted.full))
+    manifest, memory = source.read(), Memory()
+    planned = make(manifest, setup.intercom, setup.choice, setup.scope, approvals, memory)
+    render(document_of(planned.plan), "text", Way(setup.full))
     refuse_whole(planned)
     _check_writes(len(planned.plan.steps), "nothing was written")
-    if planned.plan.steps and not wanted.auto_approve and not confirm("Apply this plan?"):
+    if planned.plan.steps and not setup.auto_approve and not confirm("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
     with (
-        open_session(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice, paths=manifest.paths) as session,
-        lock_workspace(session, wanted.choice),
+        open_session(setup.intercom, manifest.pin, writes=True, choice=setup.choice, paths=manifest.paths) as session,
+        lock_workspace(session, setup.choice),
     ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             saved = write_saved(
-                session.kinds, planned.plan, "in memory", Enclosed(None, planned.as_declared, planned.doubts, planned.rules)
+                session.kinds, planned.plan, "in memory", Enclosure(None, planned.as_declared, planned.doubts, planned.rules)
             )
             work = prepare(replace(session, memory=memory), saved, manifest, approvals)
-            return _carry_out(session, work, events, bool(wanted.fail_on))
-    annotate(left_open(planned.plan, bool(wanted.fail_on)))
-    late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
+            return _carry_out(session, work, events, bool(setup.fail_on))
+    annotate(left_open(planned.plan, bool(setup.fail_on)))
+    late = fails_on_waiting(bool(setup.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
 
 
 def _check_writes(changes: int, so: str) -> None:
     """Raises Usage where something would be written under --read-only."""
     if changes:
-        what = "1 change" if changes == 1 else f"{changes:,} changes"
-        refuse_writes(f"the plan has {what}, and {so}; look at it with `plan` or `show`, or leave --read-only out")
+        number = "1 change" if changes == 1 else f"{changes:,} changes"
+        refuse_writes(f"the plan has {number}, and {so}; look at it with `plan` or `show`, or leave --read-only out")
 
 
 def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> int:
@@ -216,8 +216,8 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
     if show.unrecorded:
         raise show.unrecorded
     late = fails_on_waiting(strict, work.waiting)
-    left = work.refused or work.unproven or late
-    whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not left
+    unfinished = work.refused or work.unproven or late
+    whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not unfinished
     return 0 if whole else Incomplete.exit_code
 
 

@@ -135,13 +135,13 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
     for credential in _credentials(intercom, pin):
         try:
             with name_source(credential.source), open_client(intercom, credential.token, pin.region or credential.region) as client:
-                asked = me.ask(client)
+                answer = me.ask(client)
         except IntercomError as error:
             troubles.append(str(error))
             continue
-        out.lines((*_lines(asked, credential.source), clean(f"undo        {_say_undo()}")))
+        out.lines((*_lines(answer, credential.source), clean(f"undo        {_say_undo()}")))
         out.check()
-        refuse_other(pin, asked.here)
+        refuse_other(pin, answer.here)
     if troubles:
         raise ReconcilerError("\n".join(troubles))
 
@@ -174,8 +174,8 @@ def _lines(answer: me.Me, source: str) -> Iterator[str]:
     if answer.window is None:
         yield "rate limit  not told"
     else:
-        left = f"{answer.window.remaining} of {answer.window.limit} calls left"
-        yield f"rate limit  {left} in this window of ten seconds, for {answer.window.lasts:.0f} s"
+        calls = f"{answer.window.remaining} of {answer.window.limit} calls left"
+        yield f"rate limit  {calls} in this window of ten seconds, for {answer.window.lasts:.0f} s"
 
 
 @auth.command()
@@ -189,14 +189,14 @@ def logout(app_id: str | None) -> None:
     """
     store, out = keep(), Terminal(sys.stdout)
     every = store.all()
-    doomed = [kept for kept in every if app_id in (None, kept.app_id)]
-    if app_id and not doomed:
+    tokens = [token for token in every if app_id in (None, token.app_id)]
+    if app_id and not tokens:
         raise ReconcilerError(f"no token of {app_id} is stored; `reconciler auth logout` without --app-id removes every one that is")
-    for kept in doomed:
-        place = store.place(kept)
-        store.drop(kept)
-        out.line(clean(f"removed the token of {kept.app_id} in {kept.region} from the {place}"))
-    if not doomed:
+    for token in tokens:
+        place = store.place(token)
+        store.drop(token)
+        out.line(clean(f"removed the token of {token.app_id} in {token.region} from the {place}"))
+    if not tokens:
         Terminal(sys.stderr).say("no token is stored")
     if os.environ.get(VARIABLE):
         Terminal(sys.stderr).say(f"{VARIABLE} is set and goes on being used")

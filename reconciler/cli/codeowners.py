@@ -38,8 +38,8 @@ def codeowners() -> None:
 def _teams(context: click.Context, parameter: click.Parameter, written: tuple[str, ...]) -> Mapping[str, str]:
     """`growth=@acme/growth`. Raises Usage."""
     pairs = [text.partition("=") for text in written]
-    if wrong := [text for text, (owner, _, team) in zip(written, pairs, strict=True) if not owner or not OWNER.fullmatch(team)]:
-        raise Usage(f"--team {wrong[0]}: write OWNER=@ORG/TEAM, OWNER=@USER or OWNER=E-MAIL")
+    if bad := [text for text, (owner, _, team) in zip(written, pairs, strict=True) if not owner or not OWNER.fullmatch(team)]:
+        raise Usage(f"--team {bad[0]}: write OWNER=@ORG/TEAM, OWNER=@USER or OWNER=E-MAIL")
     return {owner: team for owner, _, team in pairs}
 
 
@@ -48,8 +48,8 @@ def _teams(context: click.Context, parameter: click.Parameter, written: tuple[st
 @options.ENV
 @click.option("--team", "teams", multiple=True, callback=_teams, metavar="OWNER=@TEAM", help="Who stands for an owner; may be repeated.")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 2 where something would change.")
-@options.gather(given=ManifestOptions)
-def write(given: ManifestOptions, teams: Mapping[str, str], check: bool) -> int:
+@options.gather(source=ManifestOptions)
+def write(source: ManifestOptions, teams: Mapping[str, str], check: bool) -> int:
     """Write which team reviews which file of the manifest.
 
     A file is owned by the owners of all tags in it: one of them has to review it. The lines stand between two marks in the file CODEOWNERS
@@ -66,15 +66,15 @@ def write(given: ManifestOptions, teams: Mapping[str, str], check: bool) -> int:
     path = os.path.relpath(root / place)
     data = read_bytes(path) if os.path.exists(path) else b""
     text = data.decode("utf-8", "surrogateescape")
-    known = {**read_teams(text), **teams}
-    changed = write_owners(text, _owners_by_file(given.read(), known, root), known).encode("utf-8", "surrogateescape")
-    told = Terminal(sys.stderr)
+    all_teams = {**read_teams(text), **teams}
+    changed = write_owners(text, _owners_by_file(source.read(), all_teams, root), all_teams).encode("utf-8", "surrogateescape")
+    terminal = Terminal(sys.stderr)
     if changed == data:
-        told.say(f"{path}: nothing is changed")
+        terminal.say(f"{path}: nothing is changed")
         return 0
     if not check:
         replace_all({path: data}, {path: changed})
-    told.say(f"{path}: {'would be changed' if check else 'changed'}")
+    terminal.say(f"{path}: {'would be changed' if check else 'changed'}")
     return DIFFERS if check else 0
 
 
@@ -90,17 +90,17 @@ def _within(root: Path, file: str) -> str:
 
 def _owners_by_file(manifest: Manifest, teams: Mapping[str, str], root: Path) -> Mapping[str, set[str]]:
     """The owners of each file, by its path from the root. Raises Invalid where nobody says which team an owner is."""
-    found: dict[str, set[str]] = {}
+    owners: dict[str, set[str]] = {}
     unknown = []
     for resource in manifest.resources.values():
         if not resource.owner:
             continue
         if resource.owner not in teams and not OWNER.fullmatch(resource.owner):
             unknown.append(Problem(resource.mark, f"nobody says which team `owner: {resource.owner}` is", "say it once with --team"))
-        found.setdefault(_within(root, resource.mark.file), set()).add(resource.owner)
+        owners.setdefault(_within(root, resource.mark.file), set()).add(resource.owner)
     if unknown:
         raise Invalid(unknown)
-    return found
+    return owners
 
 
 @codeowners.command("of", cls=LocalVerb)
@@ -116,8 +116,8 @@ def of(file: Path) -> None:
     place = next((root / name for name in PLACES if (root / name).is_file()), None)
     text = place.read_text(encoding="utf-8", errors="replace") if place else ""
     # What is no longer declared comes from no file: only an owner of everything decides about it.
-    named = [change["source"]["file"] if change["source"] else None for change in read_plan(file)["changes"]]
-    sources = {_within(root, name) if name else "" for name in named}
+    paths = [change["source"]["file"] if change["source"] else None for change in read_plan(file)["changes"]]
+    sources = {_within(root, name) if name else "" for name in paths}
     owners = [find_owners(text, source) for source in sorted(sources)]
     out = Terminal(sys.stdout)
     out.lines(clean(owner) for owner in dict.fromkeys(owners[0] if owners else ()) if all(owner in others for others in owners))

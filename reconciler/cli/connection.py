@@ -52,13 +52,13 @@ def open_session(
     region = (pin.region if pin else None) or login.region
     paths = (choice.paths if choice else ()) or paths
     say = Terminal(sys.stderr).say
-    asked = read_found(paths, our_folder(paths), intercom.api_version, say) if follows else None
-    facts = asked.facts if asked else UNKNOWN
+    file_facts = read_found(paths, our_folder(paths), intercom.api_version, say) if follows else None
+    facts = file_facts.facts if file_facts else UNKNOWN
     with name_source(login.source), open_client(intercom, login.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
             session = connect(client, ledger)
-            facts = asked.count_for(session.here.app_id) if asked else UNKNOWN
+            facts = file_facts.count_for(session.here.app_id) if file_facts else UNKNOWN
             kept: Any = {"images": choice.images() if choice else None, "key_file": os.environ.get(KEY_FILE, "")}
             yield replace(session, who=whoever(), facts=facts, **kept)
         finally:

@@ -15,7 +15,7 @@ from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, ManifestOptions
 from reconciler.core.compare.inventory import Row
-from reconciler.core.compare.taxonomy import Known, describe_taxonomy
+from reconciler.core.compare.taxonomy import TaxonomyFacts, describe_taxonomy
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.errors import Usage
@@ -47,8 +47,8 @@ DIFFERS = 2
 @click.option("--check", is_flag=True, help=f"Write nothing; exit code 2 where {MARKDOWN} would change.")
 @options.ledger_options
 @options.intercom_options
-@options.gather(given=ManifestOptions)
-def docs(given: ManifestOptions, folder: Path, live: bool, check: bool, choice: LedgerChoice, intercom: Intercom) -> int:
+@options.gather(source=ManifestOptions)
+def docs(source: ManifestOptions, folder: Path, live: bool, check: bool, choice: LedgerChoice, intercom: Intercom) -> int:
     """Write the page of the taxonomy: what each tag means, whose it is, and what to use instead.
 
     PATH is the manifest; default: the one here. TAXONOMY.md is for the repository: it says what is declared, and changes with the manifest
@@ -63,19 +63,21 @@ def docs(given: ManifestOptions, folder: Path, live: bool, check: bool, choice: 
     """
     if check and live:
         raise Usage(f"--check looks at {MARKDOWN}, which says nothing of what is live; leave --live out")
-    given = replace(given, paths=options.paths_or_here(given.paths))
-    manifest, out, told = given.read(), Terminal(sys.stdout), Terminal(sys.stderr)
-    text = as_markdown(describe_taxonomy(TAG, manifest, Known()))
+    source = replace(source, paths=options.paths_or_here(source.paths))
+    manifest, out, terminal = source.read(), Terminal(sys.stdout), Terminal(sys.stderr)
+    text = as_markdown(describe_taxonomy(TAG, manifest, TaxonomyFacts()))
     if check:
         changes = differs(folder / MARKDOWN, text)
-        told.say(f"{folder / MARKDOWN} {'would change: run `reconciler docs`, and commit it' if changes else 'is as the manifest says'}")
+        terminal.say(
+            f"{folder / MARKDOWN} {'would change: run `reconciler docs`, and commit it' if changes else 'is as the manifest says'}"
+        )
         return DIFFERS if changes else 0
-    taxonomy = describe_taxonomy(TAG, manifest, Known(_look_up(manifest, choice), _look_live(manifest, intercom) if live else None))
+    taxonomy = describe_taxonomy(TAG, manifest, TaxonomyFacts(_look_up(manifest, choice), _look_live(manifest, intercom) if live else None))
     texts = {folder / MARKDOWN: text, folder / PAGE: as_page(taxonomy, headline(manifest.paths))}
     write_ours(texts, MARKER)
     out.lines(clean(str(path)) for path in texts)
     out.check()
-    told.say(f"{summarize(taxonomy)}{'' if live else '; members: not read (--live reads them)'}")
+    terminal.say(f"{summarize(taxonomy)}{'' if live else '; members: not read (--live reads them)'}")
     return 0
 
 

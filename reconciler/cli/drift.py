@@ -29,9 +29,9 @@ from reconciler.errors import Usage
 @options.POLICY
 @options.ledger_options
 @options.intercom_options
-@options.gather(given=ManifestOptions, output=OutputOptions, approvals=ApprovalOptions)
+@options.gather(source=ManifestOptions, output=OutputOptions, approvals=ApprovalOptions)
 def drift(
-    given: ManifestOptions,
+    source: ManifestOptions,
     output: OutputOptions,
     fix: bool,
     fail_on: tuple[str, ...],
@@ -52,7 +52,7 @@ def drift(
     """
     if fix is not (output.out is not None):
         raise Usage("--fix and -o belong together: drift PATH --fix -o FILE")
-    manifest = given.read()
+    manifest = source.read()
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
     choice = replace(choice, must=True)
     planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
@@ -61,9 +61,9 @@ def drift(
     say_next(planned, output)
     strict = WAITING in fail_on
     annotate([*refusals(planned), *left_open(planned.plan, strict)])
-    seen = planned.plan.drift
-    assert seen
-    if seen.blind:
+    drift = planned.plan.drift
+    assert drift
+    if drift.blind:
         return 3
     late = fails_on_waiting(strict, planned.plan.waiting)
-    return 2 if seen.is_drift or seen.refused or seen.unproven or late else 0
+    return 2 if drift.is_drift or drift.refused or drift.unproven or late else 0

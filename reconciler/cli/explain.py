@@ -56,9 +56,9 @@ class ViewOptions:
 @options.POLICY
 @options.ledger_options
 @options.intercom_options
-@options.gather(given=ManifestOptions, approvals=ApprovalOptions, view=ViewOptions)
+@options.gather(source=ManifestOptions, approvals=ApprovalOptions, view=ViewOptions)
 def explain(
-    address: str, given: ManifestOptions, view: ViewOptions, approvals: ApprovalOptions, choice: LedgerChoice, intercom: Intercom
+    address: str, source: ManifestOptions, view: ViewOptions, approvals: ApprovalOptions, choice: LedgerChoice, intercom: Intercom
 ) -> int:
     """Explain one thing: as declared, as applied, as live, and what the next plan would do with it. Reads only.
 
@@ -72,17 +72,17 @@ def explain(
       reconciler explain tag/vip --format json
     """
     options.check_personal(view.show_personal)
-    (asked,) = read_addresses([address])
-    if not KINDS.declares(asked.kind):
-        raise Usage(f"{address}: nobody declares a {asked.kind}; write one of {', '.join(kind.name for kind in KINDS)}")
-    manifest = replace(given, paths=options.paths_or_here(given.paths)).read()
+    (wanted,) = read_addresses([address])
+    if not KINDS.declares(wanted.kind):
+        raise Usage(f"{address}: nobody declares a {wanted.kind}; write one of {', '.join(kind.name for kind in KINDS)}")
+    manifest = replace(source, paths=options.paths_or_here(source.paths)).read()
     choice, held_to = replace(choice, paths=manifest.paths), approvals.read()
     choice.check_name(manifest)
     with (
         progress(sys.stderr, label="reading") as bar,
         open_session(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
-        one = explain_one(watch(session, bar.reading), manifest, asked, held_to)
+        one = explain_one(watch(session, bar.reading), manifest, wanted, held_to)
     view.show(as_document(one.sides, one.plan, one.policy, one.people, personal=view.show_personal is not None))
     choice.say_which()
     return 0

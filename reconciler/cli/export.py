@@ -32,7 +32,7 @@ from reconciler.report.exporting import count_sections, list_accepted, list_kept
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow import export as exporting
-from reconciler.workflow.export import Target, Wanted, aim, by_default, exportable, searchable
+from reconciler.workflow.export import ExportScope, Target, aim, by_default, exportable, searchable
 from reconciler.workflow.init import find_ground, remember
 from reconciler.workflow.lookup import blind_spot, read_where
 from reconciler.workflow.pipelines import PIPELINES
@@ -72,16 +72,16 @@ class Selection:
     # Whether links are written too.
     with_links: bool = False
 
-    def read(self, version: str) -> Wanted:
+    def read(self, version: str) -> ExportScope:
         """What is to be exported. Raises Usage."""
         sections = self.only or by_default()
         if self.condition is None:
-            return Wanted(sections, with_links=self.with_links)
+            return ExportScope(sections, with_links=self.with_links)
         targets = [section for section in searchable() if section in sections or self.only is None]
         if not targets:
             raise Usage(f"--where narrows {_SEARCHED} alone, which --only leaves out")
         every = tuple(section for section in exportable() if section in {*sections, *targets})
-        return Wanted(every, read_where(targets[0], self.condition, version), self.with_links)
+        return ExportScope(every, read_where(targets[0], self.condition, version), self.with_links)
 
 
 @click.command(cls=Verb)
@@ -132,23 +132,23 @@ def export(
     return _write(None if out == Path("-") else out, selection.read(intercom.api_version), name, where, intercom)
 
 
-def _write(out: Path | None, wanted: Wanted, name: str | None, where: WorkspaceOptions, intercom: Intercom) -> int:
+def _write(out: Path | None, scope: ExportScope, name: str | None, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Write what is live, or what of it a manifest does not have."""
     target = aim(out, Layers.of("", os.environ)) if out else None
     pin, name = _pin(target, where), _name(target, name)
     with open_session(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:
         check_pin(pin, session)
         with progress(sys.stderr, label="reading") as bar:
-            export = exporting.export(watch(session, bar.reading), wanted, target.manifest if target else None)
+            export = exporting.export(watch(session, bar.reading), scope, target.manifest if target else None)
         here = Pin(session.here.app_id, session.here.region)
         if target:
             _say(list_written(target.write(export, name, here)))
         else:
-            shown = Terminal(sys.stdout)
-            shown.write(exporting.text_of(export, name, here))
-            shown.check()
+            terminal = Terminal(sys.stdout)
+            terminal.write(exporting.text_of(export, name, here))
+            terminal.check()
         _say(list_kept(export.changes, session.here.app_id))
-        _say_left_out(session, wanted, export)
+        _say_left_out(session, scope, export)
     return 0
 
 
@@ -158,13 +158,13 @@ def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
     if target.manifest is None or target.draft is None:
         raise Usage(f"-o {out}: there is no manifest, so nothing drifted from it")
     planned = make(target.manifest, intercom, replace(choice, must=True), Scope(moved=True), NO_APPROVALS)
-    plan, seen = planned.plan, planned.plan.drift
-    if seen is None or seen.blind:
+    plan, drift = planned.plan, planned.plan.drift
+    if drift is None or drift.blind:
         raise Refused(map(str, plan.refused))
-    if not seen.recorded:
+    if not drift.recorded:
         raise ReconcilerError("no apply or adoption is on record under this name, so nobody can say what drifted; see `reconciler adopt`")
-    accepted = Acceptance(planned.comparison.kinds, planned.manifest, target.draft, plan.times)
-    accepted.accept(plan.changes)
+    acceptance = Acceptance(planned.comparison.kinds, planned.manifest, target.draft, plan.times)
+    acceptance.accept(plan.changes)
     try:
         target.draft.manifest()
     except Invalid:
@@ -172,8 +172,8 @@ def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
         raise
     files = target.draft.write()
     app_id = plan.workspace.app_id
-    _say(list_accepted(accepted.done, app_id))
-    _say(list_left_out(((left.address, left.why) for left in accepted.left), app_id))
+    _say(list_accepted(acceptance.changes, app_id))
+    _say(list_left_out(((omission.address, omission.why) for omission in acceptance.omissions), app_id))
     _say([clean(f"changed: {', '.join(files)}" if files else "nothing is changed")])
     return 0
 
@@ -205,10 +205,10 @@ def _say(lines: Iterable[str]) -> None:
         terminal.say(line)
 
 
-def _say_left_out(session: Session, wanted: Wanted, export: exporting.Export) -> None:
-    _say(list_left_out(((left.address, left.why) for left in export.left), session.here.app_id))
+def _say_left_out(session: Session, scope: ExportScope, export: exporting.Export) -> None:
+    _say(list_left_out(((omission.address, omission.why) for omission in export.omissions), session.here.app_id))
     _say(export.notes)
-    listed = [section for section in wanted.sections if not (wanted.where and session.kinds.by_section[section].search)]
+    listed = [section for section in scope.sections if not (scope.where and session.kinds.by_section[section].search)]
     _say(filter(None, (blind_spot(session, section) for section in listed)))
 
 
@@ -296,9 +296,9 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
         _ask_for_token(intercom, pin)
     with open_session(intercom, pin, writes=True, choice=choice) as session:
         check_pin(pin, session)
-        asked, terminal = me.ask(session.client), Terminal(sys.stderr)
-        terminal.say(f"workspace {describe_workspace(asked)}, region {session.here.region}, as {session.admin}")
-        if asked.of_person:
+        answer, terminal = me.ask(session.client), Terminal(sys.stderr)
+        terminal.say(f"workspace {describe_workspace(answer)}, region {session.here.region}, as {session.admin}")
+        if answer.of_person:
             terminal.say(f"warning: {me.PERSONAL}")
         _begin(session, start if start.yes else start.ask(), name or name_in_folder() or "default", choice)
     return 0
@@ -306,16 +306,20 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
 
 def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> None:
     """Lay everything down, show the first plan, and remember what it found."""
-    ground, wanted, terminal = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default()), Terminal(sys.stderr)
+    ground, scope, terminal = (
+        find_ground(start.folder, start.service or "none"),
+        ExportScope(start.only or by_default()),
+        Terminal(sys.stderr),
+    )
     with progress(sys.stderr, label="reading") as bar:
         session = watch(session, bar.reading)
-        export = exporting.export(session, wanted)
+        export = exporting.export(session, scope)
         texts = ground.texts(export, name, Pin(session.here.app_id, session.here.region))
         manifest = merge(read_enclosed(texts), [str(start.folder)])
         planned = propose(session, manifest)
     paths = ground.lay(texts)
     terminal.say(f"exported {count_sections(export.counts) or 'nothing: nothing is live'}")
-    _say_left_out(session, wanted, export)
+    _say_left_out(session, scope, export)
     render(document_of(planned.plan), "text", Way())
     if planned.plan.steps:
         terminal.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")

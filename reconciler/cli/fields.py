@@ -15,10 +15,10 @@ _WORDS = {"true": True, "false": False, "null": None}
 _KEY = re.compile(r"[^\[\]=]+(\[[^\[\]=]*\])*")
 
 
-def read_fields(raw: Iterable[str], typed: Iterable[str]) -> Tree:
+def read_fields(raw: Iterable[str], values: Iterable[str]) -> Tree:
     """All fields as one tree: those of -f are texts, those of -F become what they look like. Raises Usage."""
     tree: Tree = {}
-    for option, written in (*(("-f", field) for field in raw), *(("-F", field) for field in typed)):
+    for option, written in (*(("-f", field) for field in raw), *(("-F", field) for field in values)):
         key, equals, value = written.partition("=")
         if not _KEY.fullmatch(key) or "[][]" in key:
             raise Usage(f"{option} {key}: write KEY=VALUE, KEY[SUB]=VALUE or KEY[]=VALUE")

@@ -17,8 +17,8 @@ _READS = "reconciler.reads"
 class Shared(click.Option):
     """An option that several verbs have. `block` is the heading that it stands under in their help."""
 
-    def __init__(self, *names: Any, block: str, **how: Any) -> None:
-        super().__init__(*names, **how)
+    def __init__(self, *names: Any, block: str, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
         self.block = block
 
 
@@ -34,8 +34,8 @@ def refuse_writes(why: str) -> None:
         raise Usage(f"--read-only: {why}")
 
 
-def _read_only(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+def _read_only(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
         context.meta[_READS] = Counter()
         context.call_on_close(lambda: _say_reads(context.meta[_READS].total()))
 

@@ -28,7 +28,7 @@ from reconciler.report import adopting
 from reconciler.report import history as past
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, records_of, seek_declared, seek_named, take_in
+from reconciler.workflow.adopt import Candidates, judge, let_go, other_names, read_addresses, records_of, seek_declared, seek_named, take_in
 from reconciler.workflow.recall import waiting
 from reconciler.workflow.session import Session, watch
 from reconciler.workflow.undoable import look_at_run
@@ -49,7 +49,7 @@ class OwnerOptions(WorkspaceOptions):
 
 
 @click.command(cls=Verb)
-@click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
+@click.argument("arguments", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
 @options.ENV
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask before --all.")
@@ -57,15 +57,15 @@ class OwnerOptions(WorkspaceOptions):
 @options.pin_options
 @options.lock_options
 @options.intercom_options
-@options.gather(whose=OwnerOptions)
+@options.gather(owner=OwnerOptions)
 def adopt(
-    what: tuple[str, ...],
+    arguments: tuple[str, ...],
     layers: Layers,
     everything: bool,
     auto_approve: bool,
     choice: LedgerChoice,
     intercom: Intercom,
-    whose: OwnerOptions,
+    owner: OwnerOptions,
 ) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
@@ -79,47 +79,47 @@ def adopt(
       reconciler adopt --all intercom/
     """
     choice.require("adopt")
-    if everything and any(astuple(whose)):
+    if everything and any(astuple(owner)):
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
-    choice = replace(choice, paths=what if everything else ())
+    choice = replace(choice, paths=arguments if everything else ())
     choice.check_pipeline(without=False)
     if everything:
-        return _adopt_declared(ManifestOptions(what, layers).read(), intercom, choice, auto_approve)
+        return _adopt_declared(ManifestOptions(arguments, layers).read(), intercom, choice, auto_approve)
     if layers.env:
         raise Usage("--env goes with --all; an ADDRESS is one of a workspace, which --app-id names")
-    return _adopt_named(what, intercom, choice, whose)
+    return _adopt_named(arguments, intercom, choice, owner)
 
 
 def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     choice.check_name(manifest)
     with open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
-            sought = seek_declared(watch(books.session, bar.reading), manifest)
-        adoption = judge(books.session, sought)
+            candidates = seek_declared(watch(books.session, bar.reading), manifest)
+        adoption = judge(books.session, candidates)
         _list(adoption, books)
-        if adoption.left:
+        if adoption.omissions:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(adoption)}")
         question = f"Take {adoption.takes} of these into the ledger, as name: {manifest.name}?"
         if adoption.takes and not auto_approve and not confirm(question):
             Terminal(sys.stderr).say("Not adopted; nothing was written.")
             return DECLINED
-        _take(books, sought, adoption)
+        _take(books, candidates, adoption)
     return 0
 
 
-def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, whose: OwnerOptions) -> int:
+def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, owner: OwnerOptions) -> int:
     addresses = read_addresses(written)
-    pin, name = pin_of_folder(whose.region, whose.app_id), choice.whose(whose.name or name_in_folder())
+    pin, name = pin_of_folder(owner.region, owner.app_id), choice.whose(owner.name or name_in_folder())
     with open_session(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
         refuse_other(pin, session.here)
-        sought = seek_named(books.session, addresses, name)
-        adoption = judge(books.session, sought)
+        candidates = seek_named(books.session, addresses, name)
+        adoption = judge(books.session, candidates)
         if foreign := [find for find in adoption.finds if find.standing is Standing.FOREIGN]:
             raise Refused(f"owner: {show_address(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
         others = other_names(books.session.ledger, session.here.app_id, name)
-        _take(books, sought, adoption)
+        _take(books, candidates, adoption)
         _list(adoption, books)
     if others:
         text = f"nothing was ever applied here as name: {name}, but as {', '.join(others)}"
@@ -158,13 +158,13 @@ def _list(adoption: Adoption, books: _Books) -> None:
     out.check()
 
 
-def _take(books: _Books, sought: Sought, adoption: Adoption) -> None:
-    whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
+def _take(books: _Books, candidates: Candidates, adoption: Adoption) -> None:
+    owner = f"name: {candidates.manifest.name} in {books.session.here.app_id}"
     if adoption.takes:
         books.begin()
         with lock_workspace(books.session, books.choice):
-            take_in(books.session, sought, adoption)
-    Terminal(sys.stderr).say(f"adopted: {adoption.takes}, as {whose}" if adoption.takes else f"nothing to adopt, as {whose}")
+            take_in(books.session, candidates, adoption)
+    Terminal(sys.stderr).say(f"adopted: {adoption.takes}, as {owner}" if adoption.takes else f"nothing to adopt, as {owner}")
 
 
 @click.command(cls=Verb)
@@ -198,12 +198,12 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
 
 def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
     """The workspace that is meant: as told, as the manifest in this folder says, else the only one of the ledger."""
-    known, wanted = ledger.workspaces(), pin_of_folder(None, app_id).app_id
-    if wanted is None and len(known) != 1:
-        several = f"several workspaces ({', '.join(sorted(known))})" if known else "no workspace yet"
+    app_ids, pinned = ledger.workspaces(), pin_of_folder(None, app_id).app_id
+    if pinned is None and len(app_ids) != 1:
+        several = f"several workspaces ({', '.join(sorted(app_ids))})" if app_ids else "no workspace yet"
         raise Usage(f"the ledger knows {several}; say which with --app-id")
-    wanted = wanted or next(iter(known))
-    return Workspace(wanted, known.get(wanted, ""))
+    pinned = pinned or next(iter(app_ids))
+    return Workspace(pinned, app_ids.get(pinned, ""))
 
 
 @contextmanager

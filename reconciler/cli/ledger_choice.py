@@ -75,9 +75,9 @@ class LedgerChoice:
                 raise
             self._warn(f"{error}; going on without it: {LOST}")
             return None
-        place, missed = (ledger.place, "") if ledger else self._absent()
-        if missed:
-            self._warn(missed)
+        place, trace = (ledger.place, "") if ledger else self._absent()
+        if trace:
+            self._warn(trace)
             return ledger
         if news and not (ledger and ledger.warning):
             Terminal(sys.stderr).say(news)
@@ -86,7 +86,7 @@ class LedgerChoice:
 
     def say_which(self) -> None:
         """Which ledger was used, or that there is none, unless a warning said so."""
-        Terminal(sys.stderr).lines(f"ledger: {which}" for which in self.which)
+        Terminal(sys.stderr).lines(f"ledger: {place}" for place in self.which)
 
     def _news(self, create: bool) -> str:
         """What there is to say of a ledger that is about to be used for the first time, or is missed. Raises LedgerUnusable."""

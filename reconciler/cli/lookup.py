@@ -23,7 +23,7 @@ from reconciler.core.plan.plan import DOCUMENTED_WINDOW
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.kinds import KINDS
 from reconciler.report.terminal import Terminal, clean
-from reconciler.workflow.export import Export, Wanted, entries_of, export, list_text
+from reconciler.workflow.export import Export, ExportScope, entries_of, export, list_text
 from reconciler.workflow.lookup import (
     blind_spot,
     count_uses,
@@ -118,28 +118,28 @@ def get(section: str, keys: tuple[str, ...], look: LookOptions, where: Workspace
       reconciler get contacts --where 'email_domain = acme.com and role = user' --format ids
     """
     look.check(section, keys)
-    wanted = read_where(section, look.condition, intercom.api_version) if look.condition is not None else None
+    expression = read_where(section, look.condition, intercom.api_version) if look.condition is not None else None
     pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
     with open_session(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
-        session = watch(session, lambda what, done=1, more=0: out.flush())
+        session = watch(session, lambda name, n=1, more=0: out.flush())
         if keys:
             _get_named(session, section, keys, look, out)
         else:
-            _get_listed(session, section, wanted, look, out)
+            _get_listed(session, section, expression, look, out)
     out.check()
     return 0
 
 
-def _get_listed(session: Session, section: str, wanted: Expression | None, look: LookOptions, out: Terminal) -> None:
+def _get_listed(session: Session, section: str, expression: Expression | None, look: LookOptions, out: Terminal) -> None:
     terminal = Terminal(sys.stderr)
     if look.form == "yaml":
-        exported = export(session, Wanted((section,), wanted))
-        terminal.lines(map(clean, exported.notes))
-        _show_entries(session, section, exported, out)
+        entries = export(session, ExportScope((section,), expression))
+        terminal.lines(map(clean, entries.notes))
+        _show_entries(session, section, entries, out)
     else:
-        things, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
+        things, notes = (list_all(session, section), ()) if expression is None else search(session, section, expression)
         terminal.lines(map(clean, notes))
         _show(session, section, things, look, out)
     if unseen := blind_spot(session, section):
@@ -190,7 +190,7 @@ def _show_entries(session: Session, section: str, export: Export, out: Terminal)
     from reconciler.report.exporting import list_left_out
 
     out.write(list_text(section, export.entries[section]))
-    Terminal(sys.stderr).lines(list_left_out(((left.address, left.why) for left in export.left), session.here.app_id))
+    Terminal(sys.stderr).lines(list_left_out(((omission.address, omission.why) for omission in export.omissions), session.here.app_id))
 
 
 @click.command(cls=Verb)
@@ -217,12 +217,12 @@ def api(method: str, path: str, options: CallOptions, where: WorkspaceOptions, i
       reconciler api POST /tags -f name=vip
       reconciler api GET /contacts -F per_page=150 --paginate | jq '.data[].email'
     """
-    asked = _request(method.upper(), path, read_fields(options.raw, options.typed), options.source)
-    _check_allowed(asked, options.paginate, options.allow_write, os.environ)
+    request = _request(method.upper(), path, read_fields(options.raw, options.typed), options.source)
+    _check_allowed(request, options.paginate, options.allow_write, os.environ)
     pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
-    with open_session(intercom, pin, writes=not asked.reads_only) as session:
+    with open_session(intercom, pin, writes=not request.reads_only) as session:
         check_pin(pin, session)
-        for reply, error in raw_answers(session, asked, all_pages=options.paginate):
+        for reply, error in raw_answers(session, request, all_pages=options.paginate):
             out.write(_answer(session, reply, options.include))
             out.flush()
             if error:
@@ -249,14 +249,14 @@ def _body(source: BinaryIO) -> Any:
         raise Usage("--input is not JSON") from None
 
 
-def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: Mapping[str, str]) -> None:
-    if asked.reads_only:
+def _check_allowed(request: Request, paginate: bool, allow_write: bool, environ: Mapping[str, str]) -> None:
+    if request.reads_only:
         return
-    refuse_writes(f"{asked.method} {asked.path} may change something; nothing was sent")
+    refuse_writes(f"{request.method} {request.path} may change something; nothing was sent")
     if paginate:
         raise Usage("--paginate: this call may change something, and is made once; only reads have pages")
     if in_ci(environ) and not allow_write:
-        raise Usage(f"{asked.method} may change something, and CI is set: give --allow-write if that is meant")
+        raise Usage(f"{request.method} may change something, and CI is set: give --allow-write if that is meant")
 
 
 def _answer(session: Session, reply: Reply, include: bool) -> str:

@@ -15,8 +15,8 @@ from reconciler.errors import Invalid
 @PATHS
 @ENV
 @click.option("--full", is_flag=True, help="List every place of a mistake, however many they are.")
-@gather(given=ManifestOptions)
-def validate(given: ManifestOptions, full: bool) -> None:
+@gather(source=ManifestOptions)
+def validate(source: ManifestOptions, full: bool) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
 
     A mistake that stands in many places is told once, with their number and the first three of them.
@@ -29,7 +29,7 @@ def validate(given: ManifestOptions, full: bool) -> None:
     from reconciler.manifest.read import count_declared
 
     try:
-        manifest = given.read()
+        manifest = source.read()
     except Invalid as invalid:
         raise Invalid(invalid.problems, full=full) from None
     counts = count_declared(manifest)

@@ -205,13 +205,13 @@ PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shel
 PATHS_OR_HERE = click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
 
 
-def paths_or_here(given: Sequence[str]) -> tuple[str, ...]:
+def paths_or_here(paths: Sequence[str]) -> tuple[str, ...]:
     """The paths that are given, else of the manifest that is found here. Raises Usage where there is none."""
     # Verbs that are given a path need none of what looks for one.
     from reconciler.manifest.here import found_from
 
     here = Path.cwd()
-    if paths := given or found_from(here, root_of(here) or here):
+    if paths := paths or found_from(here, root_of(here) or here):
         return tuple(paths)
     raise Usage("there is no manifest here, nor above up to the root of the repository; give its PATH")
 

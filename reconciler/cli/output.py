@@ -77,22 +77,22 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
 
 def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
     """The command that carries out the plan that was saved, else that of these paths, if there is anything to carry out."""
-    plan, given = planned.plan, [str(output.out)] if output.out else paths
-    if given and plan.steps and (plan.held or not plan.refused):
-        Terminal(sys.stderr).say(f"next: {as_typed('apply', *given)}")
+    plan, arguments = planned.plan, [str(output.out)] if output.out else paths
+    if arguments and plan.steps and (plan.held or not plan.refused):
+        Terminal(sys.stderr).say(f"next: {as_typed('apply', *arguments)}")
 
 
 def as_typed(*words: str) -> str:
     """A command that comes next, as typed: with what it takes too and was given here. A URL with a password was refused before."""
-    context, typed = click.get_current_context(), ["reconciler", *words]
+    context, command = click.get_current_context(), ["reconciler", *words]
     for option in context.command.params:
         name = option.name or ""
         if name not in SHARED or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
-        given = context.params[name]
-        for value in given if isinstance(given, tuple) else (given,):
-            typed += [option.opts[0]] if value is True else [option.opts[0], str(value)]
-    return shlex.join(typed)
+        values = context.params[name]
+        for value in values if isinstance(values, tuple) else (values,):
+            command += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return shlex.join(command)
 
 
 def way_of(forms: Iterable[str], full: bool, paths: Sequence[str] = ()) -> Way:

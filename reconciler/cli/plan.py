@@ -96,9 +96,9 @@ class Endings:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @options.ledger_options
 @options.intercom_options
-@options.gather(given=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
+@options.gather(source=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
 def plan(
-    given: ManifestOptions,
+    source: ManifestOptions,
     output: OutputOptions,
     scope: Scope,
     approvals: ApprovalOptions,
@@ -116,14 +116,14 @@ def plan(
     base, fail_on = ends.base, ends.fail_on
     if base == "" or (base is None and (ends.chosen == Origin.EXPLAINED or Origin.UNEXPLAINED in fail_on)):
         raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
-    held_to, reviewed = approvals.read(), ends.read_reviewed()
-    manifest = given.read()
-    before = base_manifest(manifest, base, layers=given.layers) if base else None
+    held_to, review = approvals.read(), ends.read_reviewed()
+    manifest = source.read()
+    before = base_manifest(manifest, base, layers=source.layers) if base else None
     planned = make(manifest, intercom, choice, ends.limit(scope, before), held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
-    if reviewed:
-        planned = replace(planned, plan=note_unreviewed(planned.plan, reviewed))
+    if review:
+        planned = replace(planned, plan=note_unreviewed(planned.plan, review))
     origins = find_origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, output, origins)
     choice.say_which()

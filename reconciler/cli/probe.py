@@ -20,7 +20,7 @@ from reconciler.report.progress import progress
 from reconciler.report.signs import columns
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.planfile import write_whole
-from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, facts_text, notebook
+from reconciler.workflow.probe import Notebook, Removal, ask_all, clear, facts_text, notebook
 from reconciler.workflow.session import Session, watch
 
 
@@ -51,20 +51,20 @@ def _ask(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
     """What was found; what was made is removed whatever happens."""
     try:
         with progress(sys.stderr, label="asking") as bar:
-            return ask_all(watch(session, lambda what, done=1, more=0: bar.advance(label=what)), book, attributes=attributes)
+            return ask_all(watch(session, lambda name, n=1, more=0: bar.advance(label=name)), book, attributes=attributes)
     finally:
-        cleared = clear(session, book)
-        _tell(cleared, "made by this probe")
+        removal = clear(session, book)
+        _tell(removal, "made by this probe")
 
 
-def _tell(cleared: Cleared, whence: str) -> None:
+def _tell(removal: Removal, whence: str) -> None:
     """What was removed. Raises ReconcilerError where something is left."""
-    if cleared.removed:
-        counts = {what: sum(made.what == what for made in cleared.removed) for what in dict.fromkeys(m.what for m in cleared.removed)}
+    if removal.removed:
+        counts = {what: sum(made.what == what for made in removal.removed) for what in dict.fromkeys(m.what for m in removal.removed)}
         text = ", ".join(f"{what} {number}" for what, number in counts.items())
         Terminal(sys.stderr).say(f"removed what was {whence}: {text}")
-    if cleared.left:
-        raise ReconcilerError(f"not all that was {whence} could be removed: {cleared.left}")
+    if removal.trouble:
+        raise ReconcilerError(f"not all that was {whence} could be removed: {removal.trouble}")
 
 
 def _write(facts: FactsFile, path: Path, form: str) -> None:

@@ -71,8 +71,8 @@ def serve(
         if facts:
             box.settings.follow(read_facts(facts).facts.model_dump())
         for fault in faults:
-            how = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
-            box.faults.add(rate=fault_rate / len(faults), times=None, **how)
+            fields = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
+            box.faults.add(rate=fault_rate / len(faults), times=None, **fields)
         collect_again()
         return 128 + serve_forever(box, port=port, ready=lambda url: click.echo(url))
 

@@ -78,8 +78,8 @@ def tag() -> None:
 @options.pin_options
 @options.ledger_options
 @options.intercom_options
-@options.gather(given=ManifestOptions, where=WorkspaceOptions)
-def report(given: ManifestOptions, due: bool, form: str, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+@options.gather(source=ManifestOptions, where=WorkspaceOptions)
+def report(source: ManifestOptions, due: bool, form: str, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Show who uses each tag, and what is amiss with it.
 
     It counts contacts, companies, conversations and content, and says who applied the tag last, if Intercom shows that. A tag is amiss if
@@ -94,8 +94,8 @@ def report(given: ManifestOptions, due: bool, form: str, where: WorkspaceOptions
     """
     from reconciler.report.inventory import render
 
-    read = given.paths or _found_here()
-    manifest = ManifestOptions(tuple(read), given.layers).read() if read else None
+    read = source.paths or _found_here()
+    manifest = ManifestOptions(tuple(read), source.layers).read() if read else None
     if due and not manifest:
         raise Usage("there is no manifest here, and so nothing that is due; say which with --in PATH")
     choice = replace(choice, paths=tuple(read))
@@ -120,9 +120,9 @@ def _tell_stages(leaving: Sequence[Retiring]) -> None:
     """How far all are that go out of use, and what it is that nobody knows."""
     sums = Counter(one.stage for one in leaving)
     sorts = ", ".join(f"{sums[stage]:,} {stage}" for stage in Stage if sums[stage])
-    told = Terminal(sys.stderr)
-    told.say(f"of {count(len(leaving), f'deprecated {TAG.name}')} with `retire_after`: {sorts or 'none'}")
-    told.lines(f"{one.resource.address}: {one.text}" for one in leaving if one.stage is Stage.UNKNOWN)
+    terminal = Terminal(sys.stderr)
+    terminal.say(f"of {count(len(leaving), f'deprecated {TAG.name}')} with `retire_after`: {sorts or 'none'}")
+    terminal.lines(f"{one.resource.address}: {one.text}" for one in leaving if one.stage is Stage.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,14 @@ class EditOptions:
 
 def _edits(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a verb that edits; it gets them as `wanted`, `choice` and `intercom`."""
-    verb = options.gather(wanted=EditOptions)(verb)
+    verb = options.gather(edit_options=EditOptions)(verb)
     return IN(options.OUT(options.FULL(options.ledger_options(options.intercom_options(verb)))))
 
 
 @tag.command()
 @click.argument("name")
 @_edits
-def add(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def add(name: str, edit_options: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Declare a tag.
 
     It goes into the file that declares the other tags, else into a new one. A tombstone becomes a tag again.
@@ -155,14 +155,14 @@ def add(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom
     Example:
       reconciler tag add vip --in intercom/
     """
-    return _edit(wanted, choice, intercom, lambda draft: declaring.declare(draft, TAG, name), new=True)
+    return _edit(edit_options, choice, intercom, lambda draft: declaring.declare(draft, TAG, name), new=True)
 
 
 @tag.command()
 @click.argument("old")
 @click.argument("new")
 @_edits
-def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def rename(old: str, new: str, edit_options: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Rename a tag, wherever it stands.
 
     Its entry keeps the old name as `renamed_from`. `apply` then renames the live tag in one call: it keeps its id and its people.
@@ -171,7 +171,7 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
     Example:
       reconciler tag rename Beta beta-2026
     """
-    return _edit(wanted, choice, intercom, lambda draft: declaring.rename(draft, TAG, old, new))
+    return _edit(edit_options, choice, intercom, lambda draft: declaring.rename(draft, TAG, old, new))
 
 
 @tag.command()
@@ -179,7 +179,9 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
 @click.option("--into", required=True, metavar="NEW", help="The tag that stays.")
 @click.option("--also", multiple=True, type=click.Choice(_MOVED), help="What else is moved to it, with two calls each. May be repeated.")
 @_edits
-def merge(old: tuple[str, ...], into: str, also: tuple[str, ...], wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def merge(
+    old: tuple[str, ...], into: str, also: tuple[str, ...], edit_options: EditOptions, choice: LedgerChoice, intercom: Intercom
+) -> int:
     """Merge tags into one, wherever they stand.
 
     The entry of NEW gets `merged_from`, in place of the entries of the OLD tags, and every list that names one of these names NEW. `apply`
@@ -191,7 +193,7 @@ def merge(old: tuple[str, ...], into: str, also: tuple[str, ...], wanted: EditOp
       reconciler tag merge "VIP client" gold --into vip
       reconciler tag merge gold --into vip --also conversations
     """
-    return _edit(wanted, choice, intercom, lambda draft: declaring.merge(draft, TAG, list(dict.fromkeys(old)), into, also))
+    return _edit(edit_options, choice, intercom, lambda draft: declaring.merge(draft, TAG, list(dict.fromkeys(old)), into, also))
 
 
 @tag.command()
@@ -199,7 +201,7 @@ def merge(old: tuple[str, ...], into: str, also: tuple[str, ...], wanted: EditOp
 @click.option("--due", is_flag=True, help="The deprecated tags that are due to go and whose `used_by` is empty.")
 @options.ENV
 @_edits
-def retire(name: str | None, due: bool, layers: Layers, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def retire(name: str | None, due: bool, layers: Layers, edit_options: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Declare a tag absent, and take it out of every list.
 
     Its entry becomes a tombstone (`state: absent`): `apply` then deletes the tag. With --due these are the tags that `tag report --due`
@@ -215,8 +217,8 @@ def retire(name: str | None, due: bool, layers: Layers, wanted: EditOptions, cho
     if name is not None:
         if layers.env:
             raise Usage("--env belongs to --due; a tag that is named is retired wherever it stands")
-        return _edit(wanted, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
-    leaving = _find_retiring(wanted, layers, choice, intercom)
+        return _edit(edit_options, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
+    leaving = _find_retiring(edit_options, layers, choice, intercom)
     going = [one for one in leaving if one.stage is Stage.DUE]
     _tell_stages(leaving)
     Terminal(sys.stderr).lines(str(hide(f"{one.resource.address} stays, {describe_held(one)}", False)) for one in going if one.is_held)
@@ -224,12 +226,12 @@ def retire(name: str | None, due: bool, layers: Layers, wanted: EditOptions, cho
     if not ready:
         Terminal(sys.stderr).say("nothing is changed: nothing is to be retired now")
         return 0
-    return _edit(wanted, choice, intercom, lambda draft: declaring.retire_due(draft, TAG, ready), layers=layers)
+    return _edit(edit_options, choice, intercom, lambda draft: declaring.retire_due(draft, TAG, ready), layers=layers)
 
 
-def _find_retiring(wanted: EditOptions, layers: Layers, choice: LedgerChoice, intercom: Intercom) -> Sequence[Retiring]:
+def _find_retiring(edit_options: EditOptions, layers: Layers, choice: LedgerChoice, intercom: Intercom) -> Sequence[Retiring]:
     """How far all are that go out of use. Raises Usage, Invalid, IntercomError."""
-    paths = tuple(wanted.paths or _found_here())
+    paths = tuple(edit_options.paths or _found_here())
     if not paths:
         raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
     manifest, choice = ManifestOptions(paths, layers).read(), replace(choice, paths=paths)
@@ -248,7 +250,7 @@ def _found_here() -> Sequence[str]:
 
 
 def _edit(
-    wanted: EditOptions,
+    edit_options: EditOptions,
     choice: LedgerChoice,
     intercom: Intercom,
     edit: Callable[[Draft], str],
@@ -257,14 +259,14 @@ def _edit(
     layers: Layers | None = None,
 ) -> int:
     """Edit the files, show what changed in them, then the plan. Raises Invalid, and nothing is changed, where they would not be valid."""
-    paths, terminal = wanted.paths or _found_here(), Terminal(sys.stderr)
+    paths, terminal = edit_options.paths or _found_here(), Terminal(sys.stderr)
     if not paths:
         raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
     if new:
         # A file may be new, a folder is not.
         find([path for path in paths if not path.lower().endswith(SUFFIXES) and not Path(path).is_dir()])
     draft = Draft.read(paths, layers=layers or Layers.of("", os.environ), new=new)
-    said = edit(draft)
+    lines = edit(draft)
     try:
         manifest = draft.manifest()
     except Invalid:
@@ -272,11 +274,11 @@ def _edit(
         raise
     changed = draft.write()
     if not changed:
-        terminal.say(f"nothing is changed: {said}")
+        terminal.say(f"nothing is changed: {lines}")
         return 0
-    _show_diff(draft, wanted.full)
-    terminal.say(f"changed {', '.join(changed)}: {said}")
-    return _show_plan(manifest, wanted, choice, intercom, draft.environments(changed))
+    _show_diff(draft, edit_options.full)
+    terminal.say(f"changed {', '.join(changed)}: {lines}")
+    return _show_plan(manifest, edit_options, choice, intercom, draft.environments(changed))
 
 
 def _show_diff(draft: Draft, full: bool) -> None:
@@ -295,7 +297,7 @@ def _show_diff(draft: Draft, full: bool) -> None:
     out.line("")
 
 
-def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, envs: Sequence[str]) -> int:
+def _show_plan(manifest: Manifest, edit_options: EditOptions, choice: LedgerChoice, intercom: Intercom, envs: Sequence[str]) -> int:
     """Show the plan of the base, or of the environment that was asked for; other environments whose overlays were edited are named."""
     terminal = Terminal(sys.stderr)
     try:
@@ -310,7 +312,7 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
         terminal.say("no plan can be shown:")
         say_error(str(error))
         return ReconcilerError.exit_code
-    output = OutputOptions("text", (), wanted.out, full=wanted.full)
+    output = OutputOptions("text", (), edit_options.out, full=edit_options.full)
     leave(planned, output)
     others = [env for env in envs if env != manifest.env]
     if not others:

@@ -27,7 +27,7 @@ from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow.session import watch
 
 if TYPE_CHECKING:
-    from reconciler.core.compare.lint import Seen
+    from reconciler.core.compare.lint import LintFacts
 
 # The exit code where something would change.
 DIFFERS = 2
@@ -53,8 +53,8 @@ class LintOptions(ApprovalOptions):
 @options.FULL
 @options.POLICY
 @options.intercom_options
-@options.gather(given=ManifestOptions, look=LintOptions)
-def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
+@options.gather(source=ManifestOptions, look=LintOptions)
+def lint(source: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     """Say what is amiss with names, owners, descriptions and tombstones.
 
     It works offline, unless --live is given. PATH is the manifest; default: the one here. Each rule is error, warning or off under
@@ -69,8 +69,8 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     from reconciler.core.compare.lint import find_remarks
     from reconciler.report.lint import FORMS, summary
 
-    given = replace(given, paths=options.paths_or_here(given.paths))
-    manifest, terminal = given.read(), Terminal(sys.stderr)
+    source = replace(source, paths=options.paths_or_here(source.paths))
+    manifest, terminal = source.read(), Terminal(sys.stderr)
     policy = manifest.policy
     if (base := look.read().base) is not None:
         policy, refused = tighten(base, policy)
@@ -102,33 +102,33 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
     from reconciler.manifest.canonical import canonical_files
 
     data = {file: read_bytes(file) for file in find(options.paths_or_here(paths))}
-    changed, left = canonical_files(data)
+    changed, reasons = canonical_files(data)
     out, terminal = Terminal(sys.stdout), Terminal(sys.stderr)
     if not check:
         replace_all(data, changed)
     out.lines(map(clean, changed))
     out.check()
-    for file, why in left.items():
+    for file, why in reasons.items():
         terminal.say(f"{file} stays as it is: {why}")
     terminal.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
     return DIFFERS if check and changed else 0
 
 
-def _look_up(manifest: Manifest) -> Seen:
+def _look_up(manifest: Manifest) -> LintFacts:
     """What the ledger in the folder knows, if there is one."""
-    from reconciler.core.compare.lint import Seen
+    from reconciler.core.compare.lint import LintFacts
     from reconciler.workflow.lint import look_up
 
     if not any(resource.state == "absent" for resource in manifest.resources.values()):
-        return Seen()
+        return LintFacts()
     ledger = LedgerChoice(paths=manifest.paths).open(create=False)
     if ledger is None:
-        return Seen()
+        return LintFacts()
     with ledger:
         return look_up(ledger, manifest)
 
 
-def _look_live(manifest: Manifest, intercom: Intercom) -> Seen:
+def _look_live(manifest: Manifest, intercom: Intercom) -> LintFacts:
     from reconciler.workflow.lint import look_live
 
     with progress(sys.stderr, label="reading") as bar, open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session:

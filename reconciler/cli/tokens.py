@@ -66,19 +66,19 @@ def storeless_credential(intercom: Intercom) -> Credential | None:
 def stored_tokens(intercom: Intercom, pin: Pin | None) -> list[StoredToken]:
     """What is stored for the workspace that is meant, or for any if none is; at least one. Raises NoToken."""
     every, pin = keep().all(), pin or Pin()
-    fits = [kept for kept in every if kept.base_url == bound_to(intercom) and _is_meant(kept, pin)]
+    fits = [token for token in every if token.base_url == bound_to(intercom) and _is_meant(token, pin)]
     if fits:
         return fits
     if not every:
         raise NoToken(f"no access token: set {VARIABLE}, run `reconciler auth login`, or use --sandbox for the local workspace")
-    meant = [pin.app_id and f"workspace {pin.app_id}", pin.region and f"region {pin.region}", bound_to(intercom) or "Intercom itself"]
-    text = f"no stored token is for {' in '.join(filter(None, meant[:2])) or meant[2]} (stored: {_names(every)})"
+    conditions = [pin.app_id and f"workspace {pin.app_id}", pin.region and f"region {pin.region}", bound_to(intercom) or "Intercom itself"]
+    text = f"no stored token is for {' in '.join(filter(None, conditions[:2])) or conditions[2]} (stored: {_names(every)})"
     raise NoToken(f"{text}: run `reconciler auth login` with the token that is meant, or set {VARIABLE}")
 
 
-def _is_meant(kept: StoredToken, pin: Pin) -> bool:
+def _is_meant(token: StoredToken, pin: Pin) -> bool:
     """An app id says it all: where the region that is written is another one, Intercom's own answer tells."""
-    return kept.app_id == pin.app_id if pin.app_id else pin.region in (None, kept.region)
+    return token.app_id == pin.app_id if pin.app_id else pin.region in (None, token.region)
 
 
 def bound_to(intercom: Intercom) -> str | None:
@@ -87,14 +87,14 @@ def bound_to(intercom: Intercom) -> str | None:
     return None if base_url in REGIONS.values() else base_url
 
 
-def load_stored(kept: StoredToken) -> Credential:
+def load_stored(token: StoredToken) -> Credential:
     """A stored token as one to use."""
     store = keep()
-    return Credential(store.token(kept), store.place(kept), kept.region)
+    return Credential(store.token(token), store.place(token), token.region)
 
 
-def _names(kept: Sequence[StoredToken]) -> str:
-    return ", ".join(f"{one.app_id} in {one.region}" + (f" at {one.base_url}" if one.base_url else "") for one in kept)
+def _names(tokens: Sequence[StoredToken]) -> str:
+    return ", ".join(f"{one.app_id} in {one.region}" + (f" at {one.base_url}" if one.base_url else "") for one in tokens)
 
 
 @contextmanager

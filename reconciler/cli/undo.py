@@ -49,10 +49,10 @@ def undo(
     pin = pin_of_folder(where.region, where.app_id)
     with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=choice) as session:
         check_pin(pin, session)
-        meant = run_meant(session, run, name_in_folder() if run == LAST else None)
-        planned = propose_undo(watch(session, bar.reading), meant, held_to)
+        run_id = run_meant(session, run, name_in_folder() if run == LAST else None)
+        planned = propose_undo(watch(session, bar.reading), run_id, held_to)
     if output.out:
-        Terminal(sys.stderr).say(f"{output.out} takes back the run {meant}")
+        Terminal(sys.stderr).say(f"{output.out} takes back the run {run_id}")
     leave(planned, output)
     say_next(planned, output)
     annotate(refusals(planned))

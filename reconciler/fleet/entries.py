@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from reconciler.core.model.policy import Limit, Written
+from reconciler.core.model.policy import Limit, StrictModel
 from reconciler.core.model.scalars import Flag, Name, NotNull, Text
 from reconciler.core.model.written import describe, is_null, quote
 
@@ -56,14 +56,14 @@ Most = Annotated[int, BeforeValidator(_parse_most)]
 Region = Literal["us", "eu", "au"]
 
 
-class MatchEntry(Written):
+class MatchEntry(StrictModel):
     """Which workspaces are of a group: those with all of these labels, and of this region."""
 
     labels: dict[Name, Text] = {}
     region: Annotated[Region | None, NotNull] = None
 
 
-class GroupEntry(Written):
+class GroupEntry(StrictModel):
     """A group of workspaces."""
 
     match: MatchEntry
@@ -71,7 +71,7 @@ class GroupEntry(Written):
     manifests: tuple[Name, ...] = ()
 
 
-class WaveEntry(Written):
+class WaveEntry(StrictModel):
     """A part of a rollout, done before the next begins."""
 
     # A group, a percentage of what remains, or `rest`.
@@ -87,7 +87,7 @@ class WaveEntry(Written):
     approve: Flag = False
 
 
-class TokenEntry(Written):
+class TokenEntry(StrictModel):
     """Where the token of each workspace comes from."""
 
     env: Annotated[Name | None, NotNull] = None
@@ -108,7 +108,7 @@ class TokenEntry(Written):
         return self.keyring or APP_ID in (self.env or "") or any(APP_ID in part for part in self.command or ())
 
 
-class WorkspaceEntry(Written):
+class WorkspaceEntry(StrictModel):
     """One workspace."""
 
     app_id: Word
@@ -120,7 +120,7 @@ class WorkspaceEntry(Written):
     base_url: Annotated[Name | None, NotNull] = None
 
 
-class ListEntry(Written):
+class ListEntry(StrictModel):
     """Where the workspaces are listed, if not in the file itself: CSV, or a command that prints CSV."""
 
     csv: Annotated[Name | None, NotNull] = None
@@ -133,7 +133,7 @@ class ListEntry(Written):
         return self
 
 
-class FleetEntry(Written):
+class FleetEntry(StrictModel):
     """A fleet."""
 
     name: Word

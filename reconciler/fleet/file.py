@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from reconciler.core.model.policy import Written
+from reconciler.core.model.policy import StrictModel
 from reconciler.core.model.written import quote
 from reconciler.errors import Invalid, Mark, Problem, Usage
 from reconciler.fleet.entries import REST, FleetEntry, GroupEntry, ListEntry, WaveEntry, WorkspaceEntry
@@ -23,7 +23,7 @@ from reconciler.manifest.layers import PREFIX
 from reconciler.manifest.reader import Document, read
 from reconciler.manifest.sentences import Guesses, explain
 
-Model = TypeVar("Model", bound=Written)
+Model = TypeVar("Model", bound=StrictModel)
 # A workspace as written, and its place.
 Placed = tuple[WorkspaceEntry, Mark]
 

@@ -38,21 +38,21 @@ def read_all(client: Client, listing: Listing, count: Count = tell_nobody, first
 
     Numbered pages shift while they are read: an item that moved onto a later page is shown once.
     """
-    shown: set[str] = set()
+    ids: set[str] = set()
     try:
         for reply, page in routes.list_pages(client, listing, count=count, first=first):
             if _ends_early(listing, totals.whole(reply.body.get("total_count")) or 0):
                 break
-            shown.update(str(body.get("id")) for body in page)
+            ids.update(str(body.get("id")) for body in page)
             yield from page
         else:
-            if not _ends_early(listing, len(shown)):
+            if not _ends_early(listing, len(ids)):
                 return
     except routes.Contradicted:
         if not listing.scroll:
             raise
     assert listing.scroll
-    yield from (body for body in scroll(client, listing.scroll) if str(body.get("id")) not in shown)
+    yield from (body for body in scroll(client, listing.scroll) if str(body.get("id")) not in ids)
 
 
 def _ends_early(listing: Listing, number: int) -> bool:
@@ -62,12 +62,12 @@ def _ends_early(listing: Listing, number: int) -> bool:
 
 def scroll(client: Client, listing: Listing) -> Iterator[Body]:
     """Every item, once. Raises IntercomError when no scroll came to its end in five starts."""
-    shown: set[str] = set()
+    ids: set[str] = set()
     for _ in range(STARTS):
         try:
             for body in _scroll_once(client, listing):
-                if (live_id := str(body.get("id"))) not in shown:
-                    shown.add(live_id)
+                if (live_id := str(body.get("id"))) not in ids:
+                    ids.add(live_id)
                     yield body
             return
         except (HttpError, NoAnswer) as error:
@@ -87,14 +87,14 @@ def _scroll_once(client: Client, listing: Listing) -> Iterator[Body]:
     while True:
         # Not to be sent again by the client: after a 500 the scroll must be restarted (API 2.16).
         method, _, path = listing.route.partition(" ")
-        asked = Request(method, path, query, repeatable=False, read=False)
-        reply = client.send(asked)
-        page = routes.items(client, asked, listing, reply)
-        routes.check_page(client, asked, reply.body, page, tally, last_page=not page)
+        request = Request(method, path, query, repeatable=False, read=False)
+        reply = client.send(request)
+        page = routes.items(client, request, listing, reply)
+        routes.check_page(client, request, reply.body, page, tally, last_page=not page)
         if not page:
             return
         yield from page
         param = reply.body.get("scroll_param")
         if not isinstance(param, str) or not param:
-            raise routes.bad(client, asked, "the answer has no scroll_param")
+            raise routes.bad(client, request, "the answer has no scroll_param")
         query = (("scroll_param", param),)

@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
 from reconciler.core.compare.match import Match, match
-from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, Read, Seen, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, KindView, Read, is_needed, plan_reads
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -57,20 +57,20 @@ class Observer:
             totals = self._totals(manifest, look)
         live = Snapshot(
             workspace=here,
-            things={name: seen.things for name, seen in look.seen.items()},
+            things={name: view.things for name, view in look.seen.items()},
             pairs=matches.pairs,
             links=look.links,
             withheld=frozenset(matches.withheld),
-            doubted=frozenset(matches.doubted),
+            doubtful=frozenset(matches.doubtful),
             merged=frozenset(matches.merged),
-            cut=frozenset(look.partial),
+            cut_lists=frozenset(look.partial),
             listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in look.seen[k.name].asked),
-            vanished=look.find_vanished(manifest, matches.pairs),
+            vanished_ids=look.find_vanished(manifest, matches.pairs),
             totals=totals,
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
             twins=matches.twins,
-            questions=tuple(question for seen in look.seen.values() for question in seen.questions),
+            questions=tuple(question for view in look.seen.values() for question in view.questions),
             reads=self.client.sent.total() - before,
             window=window,
         )
@@ -78,10 +78,10 @@ class Observer:
 
     def by_ids(self, kind: Kind, ids: Sequence[str]) -> Sequence[Live]:
         """The live things with these ids, by one search for each page of them where the kind has one, else one by one."""
-        searched = kind.search and any(i.field == "id" and i.search for i in kind.identities)
-        size, how = (BATCH, How.SEARCH) if searched else (1, How.GET)
+        by_search = kind.search and any(i.field == "id" and i.search for i in kind.identities)
+        size, how = (BATCH, How.SEARCH) if by_search else (1, How.GET)
         with self._looking({}, Sight()) as look:
-            look.seen[kind.name] = Seen()
+            look.seen[kind.name] = KindView()
             look.read(kind, [Read(kind.name, how, "id", tuple(ids[start : start + size])) for start in range(0, len(ids), size)])
         return list(look.seen[kind.name].things.values())
 
@@ -95,12 +95,12 @@ class Observer:
 
     def _totals(self, manifest: Manifest, look: _Look) -> Mapping[str, int]:
         """How many things are live, by kind: known where all were listed, counted where a percentage is written."""
-        totals = {name: len(seen.things) if seen.total is None else seen.total for name, seen in look.seen.items()}
+        totals = {name: len(view.things) if view.total is None else view.total for name, view in look.seen.items()}
         if any(is_share(limit) for _, limit in manifest.policy.limits):
-            uncounted = (kind for kind in self.kinds if kind.listing and not kind.whole and look.seen[kind.name].total is None)
-            counted = look.sight.totals
-            counted.update((kind.name, look.reader.count(kind)) for kind in uncounted if kind.name not in counted)
-            totals |= counted
+            uncountable = (kind for kind in self.kinds if kind.listing and not kind.whole and look.seen[kind.name].total is None)
+            totals_before = look.sight.totals
+            totals_before.update((kind.name, look.reader.count(kind)) for kind in uncountable if kind.name not in totals_before)
+            totals |= totals_before
         return totals
 
 
@@ -120,12 +120,12 @@ class _Look:
     sight: Sight
 
     def __post_init__(self) -> None:
-        self.seen, self.links, self.partial = self.sight.seen, self.sight.links, self.sight.partial
+        self.seen, self.links, self.partial = self.sight.views, self.sight.links, self.sight.partial
 
     def observe(self, kind: Kind, resources: Sequence[Resource], needs_list: bool, hints: Hints, certain: Set[Address]) -> Match:
         """Read what is declared of a kind and what the hints name, and match the two sides."""
         ids = {r.address: hints.ids[r.address] for r in resources if r.address in hints.ids} if hints.ids else {}
-        before = self.seen.get(kind.name, Seen())
+        before = self.seen.get(kind.name, KindView())
         self.seen[kind.name] = replace(before, ids=ids, last=hints.last, mentioned=hints.also.get(kind.name, frozenset()))
         # All of a kind is seen before it is said which of it share a name.
         if kind.whole:
@@ -137,27 +137,27 @@ class _Look:
 
     def _match(self, kind: Kind, resources: Sequence[Resource], needs_list: bool, certain: Set[Address]) -> Match:
         """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
-        seen = self.seen[kind.name]
+        view = self.seen[kind.name]
         while True:
-            while reads := plan_reads(kind, resources, seen, needs_list, certain):
+            while reads := plan_reads(kind, resources, view, needs_list, certain):
                 self.read(kind, reads)
-            seen.recall(resources, lambda r: kind.identity[r.by].fold(r.key))
-            pair_up = partial(match, kind, resources, seen.things.values(), seen.merged, seen.unproven, seen.last)
+            view.recall(resources, lambda r: kind.identity[r.by].fold(r.key))
+            pair_up = partial(match, kind, resources, view.things.values(), view.merged, view.unproven, view.last)
             matches = pair_up()
-            weak = {i for a, i in matches.pairs.items() if a in certain and i not in seen.strong}
+            weak = {i for a, i in matches.pairs.items() if a in certain and i not in view.strong}
             if kind.whole or not kind.get or not weak:
-                people = count_people(self.client, kind, matches.list_described(seen.mentioned))
+                people = count_people(self.client, kind, matches.list_described(view.mentioned))
                 return pair_up(people) if people else matches
             self._get(kind, weak)
 
     def _read_beside(self, kind: Kind, hints: Hints) -> None:
         """Read what nobody declares and the hints name: single things, or all that a listing shows. A listing that is whole shows both."""
-        seen, every = self.seen[kind.name], kind.name in hints.every and kind.listing is not None
+        view, every = self.seen[kind.name], kind.name in hints.every and kind.listing is not None
         if not kind.whole and kind.get:
-            self._get(kind, {i for i in seen.mentioned if i not in seen.strong and (How.GET, "id", i) not in seen.asked})
-        if every or (kind.whole and seen.mentioned):
+            self._get(kind, {i for i in view.mentioned if i not in view.strong and (How.GET, "id", i) not in view.asked})
+        if every or (kind.whole and view.mentioned):
             self._read_once(kind, How.LIST)
-        if every and not kind.whole and kind.listing and (seen.total or 0) > kind.listing.per_page:
+        if every and not kind.whole and kind.listing and (view.total or 0) > kind.listing.per_page:
             self._read_once(kind, How.REST)
 
     def _read_once(self, kind: Kind, how: How) -> None:
@@ -169,24 +169,24 @@ class _Look:
 
     def read(self, kind: Kind, reads: Sequence[Read]) -> None:
         """Make reads of a kind, at the same time, and take in what they show."""
-        seen = self.seen[kind.name]
+        view = self.seen[kind.name]
         self.reader.tick(kind.section, 0, sum(len(read.keys) for read in reads))
         for read in reads:
-            seen.note(read)
-        for read, things in zip(reads, self.pool.map(partial(self._read_one, kind, seen), reads), strict=True):
+            view.note(read)
+        for read, things in zip(reads, self.pool.map(partial(self._read_one, kind, view), reads), strict=True):
             for live, links in things:
-                self._take(seen, live, links, strong=read.how in (How.GET, How.FIND))
+                self._take(view, live, links, strong=read.how in (How.GET, How.FIND))
 
-    def _read_one(self, kind: Kind, seen: Seen, read: Read) -> list[tuple[Live, Links]]:
+    def _read_one(self, kind: Kind, view: KindView, read: Read) -> list[tuple[Live, Links]]:
         """The things that a read shows, with the links in them. The answers themselves take ten times as much memory, and are let go."""
-        return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, seen)))
+        return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, view)))
 
-    def _take(self, seen: Seen, live: Live, links: Links, *, strong: bool) -> None:
-        if live.id in seen.gone or (live.id in seen.things and not strong):
+    def _take(self, view: KindView, live: Live, links: Links, *, strong: bool) -> None:
+        if live.id in view.gone or (live.id in view.things and not strong):
             return
-        seen.things[live.id] = live
+        view.things[live.id] = live
         if strong:
-            seen.strong.add(live.id)
+            view.strong.add(live.id)
         for name, (ids, whole) in links.items():
             self.links.setdefault(name, {})[live.id] = ids
             if not whole:
@@ -211,10 +211,10 @@ class _Look:
         ]
         sure = {(name, pairs[address]) for name, address in certain if address in pairs}
         sure = self.partial | (sure - self.sight.whole)
-        cut = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
-        for link, _ in cut:
+        partial_lists = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
+        for link, _ in partial_lists:
             self.reader.tick(describe_links(link), 0, 1)
-        for (link, live_id), ids in zip(cut, self.pool.map(lambda job: self.reader.read_links(*job), cut), strict=True):
+        for (link, live_id), ids in zip(partial_lists, self.pool.map(lambda job: self.reader.read_links(*job), partial_lists), strict=True):
             self.links[link.name][live_id] = ids
             self.partial.discard((link.name, live_id))
             self.sight.whole.add((link.name, live_id))
@@ -223,12 +223,12 @@ class _Look:
             if kind.whole:
                 continue
             lists = [(link.name, live_id) for link, live_id in declared if link.target == kind.name]
-            held = [(self.links[name][live_id], None if every else hints.ends(name, live_id)) for name, live_id in lists]
-            ends = {i for ids, ours in held for i in (ids if ours is None else ids.intersection(ours))}
+            ends_by_list = [(self.links[name][live_id], None if every else hints.ends(name, live_id)) for name, live_id in lists]
+            ends = {i for ids, ours in ends_by_list for i in (ids if ours is None else ids.intersection(ours))}
             self._get(kind, ends - self.seen[kind.name].things.keys())
 
     def find_vanished(self, manifest: Manifest, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
         """The remembered ids that Intercom does not know any more, of those who were not found by any name either."""
-        gone = {name: seen for name, seen in self.seen.items() if seen.gone}
-        lost = ((a, gone[a.kind]) for a in manifest.resources if a.kind in gone and a not in pairs)
-        return {address: live_id for address, seen in lost if (live_id := seen.last(address)) in seen.gone}
+        views = {name: view for name, view in self.seen.items() if view.gone}
+        pairs_lost = ((a, views[a.kind]) for a in manifest.resources if a.kind in views and a not in pairs)
+        return {address: live_id for address, view in pairs_lost if (live_id := view.last(address)) in view.gone}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.core.compare.reads import Seen
+from reconciler.core.compare.reads import KindView
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
@@ -22,14 +22,14 @@ class People:
     # What the manifest declares.
     declared: Mapping[Address, Resource]
     # What was seen of each kind; it grows while the run reads.
-    seen: Mapping[str, Seen]
+    views: Mapping[str, KindView]
 
     def __len__(self) -> int:
-        return len(self.declared) + sum(len(seen.things) for seen in self.seen.values())
+        return len(self.declared) + sum(len(view.things) for view in self.views.values())
 
     def __iter__(self) -> Iterator[str]:
-        for name, seen in list(self.seen.items()):
-            for thing in list(seen.things.values()):
+        for name, view in list(self.views.items()):
+            for thing in list(view.things.values()):
                 yield from of_one(self.kinds[name], thing)
         for address, resource in self.declared.items():
             personal = frozenset(_personal(self.kinds[address.kind]))

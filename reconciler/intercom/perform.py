@@ -86,7 +86,7 @@ class _Proof:
     # The id of the thing, None where neither the call nor the reply names one.
     id: str | None
     # The paths of what was sent and is not shown.
-    hidden: Sequence[str] = ()
+    missing: Sequence[str] = ()
     # The thing as it is shown, where it must be.
     here: Live | None = None
 
@@ -131,8 +131,8 @@ class Performer:
 
     def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
         kind, proof = self.kinds[change.address.kind], _Proof(change.id)
-        hidden: list[str] = []
-        met = False
+        missing: list[str] = []
+        existed = False
         for call in job.calls:
             began, request = self.monotonic(), self._request(call, ids)
             try:
@@ -140,15 +140,15 @@ class Performer:
             except HttpError as error:
                 return self._settle_refusal(kind, job, change, ids, error)
             proof = self._prove(kind, change, call, request, reply, proof.id)
-            hidden += proof.hidden
+            missing += proof.missing
             if change.action is Action.CREATE and proof.here:
-                met = self._is_met(kind, change, proof.here, _is_older(kind, reply, self.monotonic() - began)) or met
+                existed = self._is_met(kind, change, proof.here, _is_older(kind, reply, self.monotonic() - began)) or existed
             if proof.id and call is not job.calls[-1] and ids.get(change.address) != proof.id:
                 ids = {**ids, change.address: proof.id}
-        outcome = replace(_outcome(job, change, replace(proof, hidden=hidden), "existed already" if met else ""), met=met)
-        if proof.here and kind.identities[0].field in hidden:
+        outcome = replace(_outcome(job, change, replace(proof, missing=missing), "existed already" if existed else ""), met=existed)
+        if proof.here and kind.identities[0].field in missing:
             outcome = replace(outcome, shown_as=proof.here.key)
-        return replace(outcome, settling=change.action is Action.DELETE and kind.loss.settles and not hidden)
+        return replace(outcome, settling=change.action is Action.DELETE and kind.loss.settles and not missing)
 
     def _is_met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
         """Whether a create was answered with what somebody else made meanwhile. Raises Another for a thing that the entry does not mean."""
@@ -156,8 +156,8 @@ class Performer:
             raise Another(f"Intercom made nothing: it takes this for another {describe(kind, here)}, which the plan does not show here")
         # What a whole list did not have is new, whatever its name became; of others only the identity can say.
         if (older or not kind.whole) and not self._is_meant(kind, change, here):
-            which = "which was there before" if older else "which is not the one meant"
-            raise Another(f"Intercom answered with another {describe(kind, here)}, {which}", lost=not older)
+            clause = "which was there before" if older else "which is not the one meant"
+            raise Another(f"Intercom answered with another {describe(kind, here)}, {clause}", lost=not older)
         return older or self._bearers.knew(kind.name, here.id) is not None
 
     def _settle_refusal(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
@@ -195,18 +195,18 @@ class Performer:
             self._bring_back(kind, live_id, error)
         here = self._read(kind, live_id)
         if here is None:
-            gone = "cannot be read: it is archived, merged or deleted; plan again"
-            fail(f"the {kind.name} that is in the way (id {live_id}) {gone}: {error.message}")
+            why = "cannot be read: it is archived, merged or deleted; plan again"
+            fail(f"the {kind.name} that is in the way (id {live_id}) {why}: {error.message}")
         if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
             undone = self._put_back(kind, live_id) if archived else ""
             fail(f"{other}{undone}: {error.message}", live_id if archived else None)
-        proof, hidden = _Proof(live_id), list[str]()
+        proof, missing = _Proof(live_id), list[str]()
         for call in rewrites(kind, change, here, self.client.version):
             request = self._request(call, ids)
             proof = self._prove(kind, change, call, request, self.client.send(request), live_id)
-            hidden += proof.hidden
+            missing += proof.missing
         reason = "brought back from the archive" if archived else "existed already"
-        return replace(_outcome(job, change, replace(proof, hidden=hidden), reason), met=True)
+        return replace(_outcome(job, change, replace(proof, missing=missing), reason), met=True)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
         assert kind.archive is not None
@@ -247,16 +247,16 @@ class Performer:
         """What the reply to a call proves of the thing with this id. Raises Another where it is about another thing."""
         if change.action in (Action.DELETE, Action.ARCHIVE) or (not call.sent and live_id):
             # Deletions are answered with the id, or with nothing at all (API 2.16, DELETE /tags/{id}).
-            if live_id and "id" in reply.body and (shown := routes.id_of(self.client, request, reply.body)) != live_id:
-                raise Another(f"the answer is about another {kind.name} (id {shown}) than the one asked for (id {live_id})")
+            if live_id and "id" in reply.body and (reply_id := routes.id_of(self.client, request, reply.body)) != live_id:
+                raise Another(f"the answer is about another {kind.name} (id {reply_id}) than the one asked for (id {live_id})")
             if (end := _ENDS.get(change.action)) and reply.body.get(end) is False:
                 raise _End(Status.FAILED, f"Intercom answered 200 and says that it is not {end}", reply.request_id)
             return _Proof(live_id)
         here = with_keys(kind, routes.thing(self.client, request, kind, reply.body), self._bearers.address_of)
         if live_id and here.id != live_id:
             raise Another(f"the answer is about another {describe(kind, here)} than the one asked for (id {live_id})")
-        hidden = [path for path, value in call.sent.items() if not field_at(kind, path).same(live_value(here, path), value)]
-        return _Proof(here.id, hidden, here)
+        missing = [path for path, value in call.sent.items() if not field_at(kind, path).same(live_value(here, path), value)]
+        return _Proof(here.id, missing, here)
 
     def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:
         link = self.kinds.links[change.link]
@@ -279,14 +279,14 @@ class Performer:
         """Hold the thing that the reply shows against the target that was meant. Raises Another."""
         if not call.by_name and change.action is Action.DETACH and not change.merges and "id" not in reply.body:
             return
-        target_id, shown = change.target_id or ids[change.target], routes.id_of(self.client, request, reply.body)
-        if shown == target_id:
+        target_id, reply_id = change.target_id or ids[change.target], routes.id_of(self.client, request, reply.body)
+        if reply_id == target_id:
             if call.by_name:
                 self._names.set_right(call.by_name)
             return
         kind = self.kinds[link.target]
         here = routes.thing(self.client, request, kind, reply.body)
-        new = "" if self._bearers.knew(kind.name, shown) else ", which was not there when this was planned"
+        new = "" if self._bearers.knew(kind.name, reply_id) else ", which was not there when this was planned"
         text = f"Intercom took another {describe(kind, here)}{new}, for the {kind.name} meant (id {target_id})"
         if call.by_name:
             self._names.set_wrong(call.by_name, text)
@@ -336,9 +336,9 @@ class Performer:
 
 def _outcome(job: Job, change: ThingChange, proof: _Proof, reason: str) -> Outcome:
     """What became of a change whose calls were answered."""
-    if proof.hidden:
-        text = f"Intercom answered 200 and does not show {', '.join(proof.hidden)}"
-        return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, proof.id, fields=tuple(proof.hidden), seen=proof.here)
+    if proof.missing:
+        text = f"Intercom answered 200 and does not show {', '.join(proof.missing)}"
+        return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, proof.id, fields=tuple(proof.missing), seen=proof.here)
     return Outcome(job.covers[0], change, Status.APPLIED, reason, proof.id)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.compare.index import Name
-from reconciler.core.compare.reads import BATCH, How, Read, Seen, list_spellings
+from reconciler.core.compare.reads import BATCH, How, KindView, Read, list_spellings
 from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import IntercomError
@@ -48,18 +48,18 @@ class Reader:
     # How many values of a kind one search takes, where it refused more.
     sizes: dict[str, int] = field(default_factory=dict)
 
-    def read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
-        """The bodies that a read shows. What it proves to be gone or merged, and how many there are, is noted in `seen`."""
+    def read(self, kind: Kind, read: Read, view: KindView) -> Iterator[Body]:
+        """The bodies that a read shows. What it proves to be gone or merged, and how many there are, is noted in `view`."""
         self.tick(kind.section, len(read.keys))
         match read.how:
             case How.LIST:
-                return self._list(kind, seen)
+                return self._list(kind, view)
             case How.REST:
-                return self._rest(kind, seen)
+                return self._rest(kind, view)
             case How.GET:
-                return self._get(kind, read.keys[0], seen)
+                return self._get(kind, read.keys[0], view)
             case How.FIND:
-                return self._find(kind, read, seen)
+                return self._find(kind, read, view)
             case How.SEARCH:
                 return self._search_exactly(kind, read)
             case How.LOOSE:
@@ -82,7 +82,7 @@ class Reader:
             raise routes.bad(self.client, request, "the answer has no total_count that can be believed")
         return total
 
-    def _list(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+    def _list(self, kind: Kind, view: KindView) -> Iterator[Body]:
         """A whole listing; of one in pages that shows not everything only the first, whose count says whether the rest is worth it."""
         listing = kind.listing
         assert listing is not None
@@ -95,23 +95,23 @@ class Reader:
         reply = self.client.send(request)
         bodies = routes.items(self.client, request, listing, reply)
         routes.check_page(self.client, request, reply.body, bodies, Tally(), last_page=True)
-        seen.total = max(totals.whole(reply.body.get("total_count")) or 0, totals.least(reply.body, len(bodies)))
+        view.total = max(totals.whole(reply.body.get("total_count")) or 0, totals.least(reply.body, len(bodies)))
         self.tick(kind.section, len(bodies), len(bodies))
         yield from bodies
 
-    def _rest(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+    def _rest(self, kind: Kind, view: KindView) -> Iterator[Body]:
         """The other pages. Where they do not add up, or may have been cut, the scroll shows all."""
         listing = kind.listing
         assert listing is not None
-        assert seen.total is not None
-        if seen.total <= min(listing.per_page, len(seen.things)):
+        assert view.total is not None
+        if view.total <= min(listing.per_page, len(view.things)):
             return
-        known = [{"id": live_id} for live_id in seen.things]
-        self.tick(kind.section, 0, seen.total - len(known))
-        if listing.scroll and listing.hides(seen.total):
+        listed = [{"id": live_id} for live_id in view.things]
+        self.tick(kind.section, 0, view.total - len(listed))
+        if listing.scroll and listing.hides(view.total):
             bodies = scroll(self.client, listing.scroll)
         else:
-            bodies = read_all(self.client, listing, first=known)
+            bodies = read_all(self.client, listing, first=listed)
         for body in bodies:
             self.tick(kind.section)
             yield body
@@ -145,29 +145,29 @@ class Reader:
     def _search_part(self, kind: Kind, identity: Identity, keys: Sequence[str]) -> Iterator[Body]:
         """What one search by values shows."""
         assert kind.search is not None
-        by, folded = identity.field, set(map(identity.fold, keys))
+        by, keys_folded = identity.field, set(map(identity.fold, keys))
         for body in self._search(kind, by, {"field": by, "operator": "IN", "value": list_spellings(identity, keys)}):
-            if identity.fold(body[by]) not in folded:
+            if identity.fold(body[by]) not in keys_folded:
                 text = f"a search by {by} found somebody with another {by}"
                 now = "if that was changed a moment ago, try again in a few minutes"
                 raise routes.bad(self.client, routes.request_of(kind.search.listing), f"{text}; {now}")
             yield body
 
-    def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
+    def _get(self, kind: Kind, live_id: str, view: KindView) -> Iterator[Body]:
         """One thing by its id. 404, or 410 for a merged contact, means that it is not there under this id."""
         if kind.get is None:
             return
         request = routes.request(kind.get, {"id": live_id})
-        reply = self._unless_gone(kind, request, ("id", live_id), seen)
-        if reply is None or ("id", live_id) in seen.merged:
-            seen.gone.add(live_id)
-            seen.things.pop(live_id, None)
+        reply = self._unless_gone(kind, request, ("id", live_id), view)
+        if reply is None or ("id", live_id) in view.merged:
+            view.gone.add(live_id)
+            view.things.pop(live_id, None)
         elif str(reply.body.get("id")) != live_id:
             raise routes.bad(self.client, request, "the answer is another thing than the one asked for")
         if reply:
             yield reply.body
 
-    def _find(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
+    def _find(self, kind: Kind, read: Read, view: KindView) -> Iterator[Body]:
         """A strong read by a key. An answer may be the thing or a list of such; what has another key was not asked for."""
         identity, key = kind.identity[read.by], read.keys[0]
         assert identity.find is not None
@@ -176,10 +176,10 @@ class Reader:
         except UnsafeSegment:
             return
         name = (read.by, identity.fold(key))
-        reply = self._unless_gone(kind, request, name, seen)
+        reply = self._unless_gone(kind, request, name, view)
         if reply is None:
             return
-        if name in seen.merged:
+        if name in view.merged:
             yield reply.body
             return
         bodies = self._bodies(kind, request, reply)
@@ -200,27 +200,27 @@ class Reader:
         routes.thing(self.client, request, kind, reply.body)
         return [reply.body]
 
-    def _unless_gone(self, kind: Kind, request: Request, name: Name, seen: Seen) -> Reply | None:
+    def _unless_gone(self, kind: Kind, request: Request, name: Name, view: KindView) -> Reply | None:
         """The answer, None where there is no such thing. Whoever was merged into another is followed (410 and Link, API 2.16)."""
         try:
             return self.client.send(request)
         except HttpError as error:
             if not error.is_gone:
                 raise
-            gone = error
-        if gone.status == 404 and kind.person and self.client.version < kind.person.merges:
+            not_found = error
+        if not_found.status == 404 and kind.person and self.client.version < kind.person.merges:
             # Before 2.16 a merged contact is a plain 404: one look under 2.16 tells them apart.
             try:
                 return self.client.send(replace(request, version=kind.person.merges))
             except HttpError as error:
-                gone = error
+                not_found = error
                 if not error.is_gone:
-                    seen.unproven.add(name)
-        return self._follow(kind, gone, name, seen)
+                    view.unproven.add(name)
+        return self._follow(kind, not_found, name, view)
 
-    def _follow(self, kind: Kind, gone: HttpError, name: Name, seen: Seen) -> Reply | None:
+    def _follow(self, kind: Kind, not_found: HttpError, name: Name, view: KindView) -> Reply | None:
         """The thing that another was merged into; None where there is none. Where nobody can tell who that is, it is unproven."""
-        hop, merges = gone, kind.person.merges if kind.person else None
+        hop, merges = not_found, kind.person.merges if kind.person else None
         for _ in range(HOPS):
             target = _CANONICAL.search(hop.link or "")
             if hop.status != 410 or not target or not kind.get:
@@ -232,8 +232,8 @@ class Reader:
                     raise
                 hop = error
                 continue
-            seen.merged[name] = target[1]
+            view.merged[name] = target[1]
             return reply
-        if gone.status == 410:
-            seen.unproven.add(name)
+        if not_found.status == 410:
+            view.unproven.add(name)
         return None

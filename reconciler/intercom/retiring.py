@@ -25,12 +25,12 @@ def read_retiring(client: Client, kinds: Kinds, things: Iterable[Thing]) -> Mapp
     """Who carries these things, by the kind of link; one more than can be remembered where there are more, and without what cannot be
     read. Raises IntercomError where that fails for another reason."""
     jobs = [(thing, members) for thing in things for members in kinds[thing[0]].uses.members]
-    found: dict[Thing, dict[LinkName, frozenset[str]]] = {thing: {} for thing, _ in jobs}
+    by_thing: dict[Thing, dict[LinkName, frozenset[str]]] = {thing: {} for thing, _ in jobs}
     with reading(client) as pool:
         for (thing, members), ids in zip(jobs, pool.map(lambda job: _read_members(client, job[1], job[0][1]), jobs), strict=True):
             if ids is not None:
-                found[thing][members.link] = ids
-    return found
+                by_thing[thing][members.link] = ids
+    return by_thing
 
 
 def _read_members(client: Client, members: Members, live_id: str) -> frozenset[str] | None:
@@ -46,13 +46,19 @@ def read_evidence(
 ) -> Evidence:
     """What Intercom shows of who began to use a thing since a time, in Unix seconds. Raises IntercomError."""
     kind, links = kinds[thing[0]], kinds.links
-    asked = list_asked(kinds, carriers, watch)
+    questions = list_asked(kinds, carriers, watch)
     with reading(client) as pool:
-        lists = pool.map(lambda one: unless_unreadable(lambda: read_made_of(client, links[one[0]], one[1])), asked)
-        made = {one: found[thing[1]].at for one, found in zip(asked, lists, strict=True) if found and thing[1] in found}
-    begun = {place.where: _read_begun(client, place, thing[1], since) for place in kind.retirement.begun} if kind.retirement else {}
-    more = sum(found[1] for found in begun.values() if found)
-    return Evidence(carriers, made, {where: found and found[0] for where, found in begun.items()}, more)
+        lists = pool.map(lambda one: unless_unreadable(lambda: read_made_of(client, links[one[0]], one[1])), questions)
+        times = {
+            one: attachments[thing[1]].at
+            for one, attachments in zip(questions, lists, strict=True)
+            if attachments and thing[1] in attachments
+        }
+    conversations = (
+        {place.where: _read_begun(client, place, thing[1], since) for place in kind.retirement.new_uses} if kind.retirement else {}
+    )
+    more = sum(attachments[1] for attachments in conversations.values() if attachments)
+    return Evidence(carriers, times, {where: attachments and attachments[0] for where, attachments in conversations.items()}, more)
 
 
 def _read_begun(client: Client, place: Begun, live_id: str, since: float) -> tuple[Sequence[float], int] | None:

@@ -32,46 +32,46 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class Tick(Protocol):
     """Told of what is read, for progress."""
 
-    def __call__(self, what: str, done: int = 1, more: int = 0) -> None:
-        """`done` of the things called `what` are read, and `more` of them are known to come."""
+    def __call__(self, name: str, n: int = 1, more: int = 0) -> None:
+        """`n` of the things called `name` are read, and `more` of them are known to come."""
 
 
-def silent(what: str, done: int = 1, more: int = 0) -> None:
+def silent(name: str, n: int = 1, more: int = 0) -> None:
     """Tells nobody."""
 
 
-def tell_nobody(done: int, more: int) -> None:
+def tell_nobody(n: int, more: int) -> None:
     """Tells nobody."""
 
 
 def request(route: str, values: Mapping[str, str], body: Any = None, query: Query = (), repeatable: bool = True) -> Request:
     """`GET /companies?company_id={key}` and its values as a request; each value is one path segment or one query value."""
     method, _, template = route.partition(" ")
-    template, _, asked = template.partition("?")
-    filled = tuple((name, value.format_map(values)) for name, value in parse_qsl(asked))
-    return Request(method, path(template, **values), filled + query, body, repeatable)
+    template, _, query_text = template.partition("?")
+    pairs = tuple((name, value.format_map(values)) for name, value in parse_qsl(query_text))
+    return Request(method, path(template, **values), pairs + query, body, repeatable)
 
 
-def bad(client: Client, asked: Request, why: str) -> BadAnswer:
+def bad(client: Client, request: Request, why: str) -> BadAnswer:
     """The error of an answer that is not what was asked for."""
-    return BadAnswer(client.describe(asked), why, not asked.reads_only)
+    return BadAnswer(client.describe(request), why, not request.reads_only)
 
 
-def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
+def items(client: Client, request: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
     """The array of a list answer. Raises BadAnswer where there is none, or what is in it is not things."""
     for key in listing.items:
         value = reply.body.get(key)
         if isinstance(value, list):
             if not all(isinstance(item, dict) for item in value):
-                raise bad(client, asked, f"the list {key!r} holds something that is no object")
+                raise bad(client, request, f"the list {key!r} holds something that is no object")
             return value
-    raise bad(client, asked, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
+    raise bad(client, request, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
 
 
 def ids(client: Client, listing: Listing, bodies: Iterable[Body]) -> frozenset[str]:
     """The ids of what a list shows. Raises BadAnswer where one has not Intercom's shape: who that is cannot be told."""
-    asked = request_of(listing)
-    return frozenset([id_of(client, asked, body) for body in bodies])
+    request = request_of(listing)
+    return frozenset([id_of(client, request, body) for body in bodies])
 
 
 def request_of(listing: Listing) -> Request:
@@ -80,20 +80,20 @@ def request_of(listing: Listing) -> Request:
     return Request(method, template.partition("?")[0].replace("{", "").replace("}", ""))
 
 
-def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
+def thing(client: Client, request: Request, kind: Kind, body: Any) -> Live:
     """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
-    return _check_shape(client, asked, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
+    return _check_shape(client, request, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
 
 
 def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
     """The things of a kind among what a list shows. Raises BadAnswer for a body that cannot be one."""
-    asked = Request("GET", "/" + kind.section)
-    return (thing(client, asked, kind, body) for body in bodies if kind.admits(body))
+    request = Request("GET", "/" + kind.section)
+    return (thing(client, request, kind, body) for body in bodies if kind.admits(body))
 
 
-def links(client: Client, asked: Request, kind: Kind, body: Body) -> Links:
+def links(client: Client, request: Request, kind: Kind, body: Body) -> Links:
     """The links that a thing's own body shows, by their list, and whether these are all. Raises BadAnswer for what cannot be such."""
-    return _check_shape(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
+    return _check_shape(client, request, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 
 
 def things_with_links(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[tuple[Live, Links]]:
@@ -104,16 +104,16 @@ def things_with_links(client: Client, kind: Kind, bodies: Iterable[Body]) -> Ite
         raise bad(client, Request("GET", "/" + kind.section), f"the answer is no {kind.name} that can be read: it {error}") from None
 
 
-def id_of(client: Client, asked: Request, body: Any) -> str:
+def id_of(client: Client, request: Request, body: Any) -> str:
     """The id of an object in an answer. Raises BadAnswer where it has none."""
-    return _check_shape(client, asked, lambda: door.read_id(body), "what the answer shows cannot be read")
+    return _check_shape(client, request, lambda: door.read_id(body), "what the answer shows cannot be read")
 
 
-def _check_shape(client: Client, asked: Request, read: Callable[[], T], what: str) -> T:
+def _check_shape(client: Client, request: Request, read: Callable[[], T], problem: str) -> T:
     try:
         return read()
     except door.Misshapen as error:
-        raise bad(client, asked, f"{what}: it {error}") from None
+        raise bad(client, request, f"{problem}: it {error}") from None
 
 
 def next_page(reply: Reply, page: int) -> dict[str, str] | None:
@@ -173,10 +173,10 @@ def read_search(client: Client, listing: Listing, query: Body, count: Count = te
 
 def _count_pages(pages: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
     """The same pages; what each shows is counted, and what is to come as far as the answers say."""
-    shown = last = 0
+    so_far = last = 0
     for reply, page in pages:
-        shown += len(page)
-        total = max(shown, last, totals.whole(reply.body.get("total_count")) or 0)
+        so_far += len(page)
+        total = max(so_far, last, totals.whole(reply.body.get("total_count")) or 0)
         count(len(page), total - last)
         last = total
         yield reply, page
@@ -195,12 +195,12 @@ def pages(
 
     Raises Contradicted where the answers say that there is more than they show, or go on for ever.
     """
-    known = {str(item.get("id")) for item in first}
+    ids = {str(item.get("id")) for item in first}
     for look in range(LOOKS):
         try:
             for reply, page in _look(client, listing, make, *(((), None) if look else (first, answer))):
-                new = [item for item in page if item.get("id") is None or str(item["id"]) not in known] if known else page
-                known.update([str(item["id"]) for item in new if item.get("id") is not None])
+                new = [item for item in page if item.get("id") is None or str(item["id"]) not in ids] if ids else page
+                ids.update([str(item["id"]) for item in new if item.get("id") is not None])
                 yield reply, new
             return
         except Contradicted:
@@ -216,44 +216,44 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
         tally.add(first)
         following, page = {"page": "2"}, 2
     while True:
-        asked = make(following)
-        reply, answer = answer or client.send(asked), None
-        things = items(client, asked, listing, reply)
-        step = _step(client, asked, listing, reply, page)
-        check_page(client, asked, reply.body, things, tally, last_page=step is None)
+        request = make(following)
+        reply, answer = answer or client.send(request), None
+        things = items(client, request, listing, reply)
+        step = _step(client, request, listing, reply, page)
+        check_page(client, request, reply.body, things, tally, last_page=step is None)
         yield reply, things
         if step is None:
             break
         following, page = step, page + 1
     if tally.is_short:
-        raise contradiction(client, asked, f"the list says that there are {tally.total} and showed {tally.count}")
+        raise contradiction(client, request, f"the list says that there are {tally.total} and showed {tally.count}")
 
 
 class Contradicted(BadAnswer):
     """A list whose totals are not what it shows, or that has no end."""
 
 
-def contradiction(client: Client, asked: Request, why: str) -> Contradicted:
+def contradiction(client: Client, request: Request, why: str) -> Contradicted:
     """The error of a list that does not add up."""
-    return Contradicted(client.describe(asked), f"{why}; nothing can be said of what is not in it")
+    return Contradicted(client.describe(request), f"{why}; nothing can be said of what is not in it")
 
 
-def check_page(client: Client, asked: Request, body: Mapping[str, Any], page: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
+def check_page(client: Client, request: Request, body: Mapping[str, Any], page: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
     """Hold one page of a list against its own totals and against those before it. Raises Contradicted."""
-    if wrong := totals.flaw(body, len(page)):
-        raise contradiction(client, asked, wrong)
+    if problem := totals.flaw(body, len(page)):
+        raise contradiction(client, request, problem)
     try:
         tally.take(body, page, last_page)
     except Implausible as error:
-        raise contradiction(client, asked, str(error)) from None
+        raise contradiction(client, request, str(error)) from None
 
 
-def _step(client: Client, asked: Request, listing: Listing, reply: Reply, page: int) -> dict[str, str] | None:
+def _step(client: Client, request: Request, listing: Listing, reply: Reply, page: int) -> dict[str, str] | None:
     """The step to the next page of a listing. Raises Contradicted where a list goes on without saying how."""
     step = next_page(reply, page)
     by_cursor = listing.style in ("search", "cursor")
     if (step is None and goes_on(reply)) or (step is not None and by_cursor and "starting_after" not in step):
-        raise contradiction(client, asked, "the list says that it goes on, and not how")
+        raise contradiction(client, request, "the list says that it goes on, and not how")
     return step
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from reconciler.core.compare.index import read_key
-from reconciler.core.compare.reads import BATCH, How, Read, Seen
+from reconciler.core.compare.reads import BATCH, How, KindView, Read
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
@@ -51,8 +51,8 @@ class Survey:
         assert kind.search is not None
         bodies = routes.read_search(self.client, kind.search.listing, query, partial(self.tick, kind.section))
         self.things[kind.name] = self._take(kind, bodies)
-        known = {thing.id for thing in self.things[kind.name]}
-        self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]
+        ids = {thing.id for thing in self.things[kind.name]}
+        self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in ids]
 
     @property
     def all_things(self) -> Mapping[str, list[Live]]:
@@ -74,35 +74,35 @@ class Survey:
 
     def _take(self, kind: Kind, bodies: Iterable[Body]) -> list[Live]:
         """The things in these bodies, each once; their links are noted."""
-        asked, cut = Request("GET", "/" + kind.section), list[tuple[LinkKind, str]]()
+        request, partial_lists = Request("GET", "/" + kind.section), list[tuple[LinkKind, str]]()
         things: dict[str, Live] = {}
         for body in filter(kind.admits, bodies):
-            thing = routes.thing(self.client, asked, kind, body)
+            thing = routes.thing(self.client, request, kind, body)
             things[thing.id] = thing
-            shown = routes.links(self.client, asked, kind, body) if self.with_links else {}
-            for link in kind.links if shown else ():
-                ids, whole = shown[link.name]
+            lists = routes.links(self.client, request, kind, body) if self.with_links else {}
+            for link in kind.links if lists else ():
+                ids, whole = lists[link.name]
                 self.links.setdefault(link.name, {})[thing.id] = ids
-                cut += () if whole else ((link, thing.id),)
-        if cut:
+                partial_lists += () if whole else ((link, thing.id),)
+        if partial_lists:
             reader = Reader(self.client, self.tick)
             with reading(self.client) as pool:
-                for (link, live_id), ids in zip(cut, pool.map(lambda job: reader.read_links(*job), cut), strict=True):
+                for (link, live_id), ids in zip(partial_lists, pool.map(lambda job: reader.read_links(*job), partial_lists), strict=True):
                     self.links[link.name][live_id] = ids
         return list(things.values())
 
     def _namesakes(self, kind: Kind) -> Iterable[Live]:
         """Who else has the names of what a search found, where a name need not be one thing's alone."""
-        asked, reader = Request("GET", "/" + kind.section), Reader(self.client, self.tick)
+        request, reader = Request("GET", "/" + kind.section), Reader(self.client, self.tick)
         for identity in kind.identities:
             if not identity.search or identity.find:
                 continue
             keys = sorted({identity.fold(key) for thing in self.things[kind.name] if (key := read_key(thing, identity))})
             for start in range(0, len(keys), BATCH):
                 read = Read(kind.name, How.SEARCH, identity.field, tuple(keys[start : start + BATCH]))
-                bodies = reader.read(kind, read, Seen())
-                yield from (routes.thing(self.client, asked, kind, body) for body in bodies if kind.admits(body))
+                bodies = reader.read(kind, read, KindView())
+                yield from (routes.thing(self.client, request, kind, body) for body in bodies if kind.admits(body))
 
 
 def _read_one(reader: Reader, kind: Kind, read: Read) -> list[Body]:
-    return list(reader.read(kind, read, Seen()))
+    return list(reader.read(kind, read, KindView()))

@@ -31,29 +31,29 @@ def rows(body: Body) -> int:
 
 def count(body: Body) -> int | None:
     """The number of things that an answer of one page counts; None where it says none, or contradicts what it shows."""
-    total, shown = whole(body.get("total_count")), rows(body)
-    return total if total is not None and total >= least(body, shown) else None
+    total, number = whole(body.get("total_count")), rows(body)
+    return total if total is not None and total >= least(body, number) else None
 
 
-def least(body: Body, shown: int) -> int:
+def least(body: Body, number: int) -> int:
     """The least number of things that there are, by what an answer shows and by its pages: all of these but the last one are full."""
     pages = body.get("pages")
     if not isinstance(pages, Mapping):
-        return shown
+        return number
     last, per_page = whole(pages.get("total_pages")), whole(pages.get("per_page"))
     before = (last - 1) * (per_page or 1) if last else 0
     here = whole(pages.get("page")) or 1
-    return max(shown + bool(pages.get("next")), before + 1 if before and last and last > here else 0)
+    return max(number + bool(pages.get("next")), before + 1 if before and last and last > here else 0)
 
 
-def flaw(body: Body, shown: int) -> str:
+def flaw(body: Body, number: int) -> str:
     """What is wrong with the total of an answer that shows so many things; "" where nothing is."""
     if body.get("total_count") is None:
         return ""
     total = whole(body["total_count"])
     if total is None:
         return "the answer's total_count is no number of things"
-    return f"the answer says that there are {total} and shows {shown}" if total < shown else ""
+    return f"the answer says that there are {total} and shows {number}" if total < number else ""
 
 
 class Implausible(Exception):
@@ -69,7 +69,7 @@ class Tally:
     # How many things it showed that have no id.
     nameless: int = 0
     # The first total that it gave, None while it gave none.
-    promised: int | None = None
+    first_total: int | None = None
     # The least total that it gave: a list that shrinks while it is read is whole without what left it.
     total: int | None = None
     # How many things may come, None before the first page; where no page gives a total, as many as Intercom's longest listing reaches.
@@ -93,9 +93,9 @@ class Tally:
 
     def add(self, items: Sequence[Body]) -> None:
         """Things that were shown."""
-        named = [item["id"] for item in items if item.get("id") is not None]
-        self.ids.update(map(str, named))
-        self.nameless += len(items) - len(named)
+        ids = [item["id"] for item in items if item.get("id") is not None]
+        self.ids.update(map(str, ids))
+        self.nameless += len(items) - len(ids)
 
     def take(self, body: Body, items: Sequence[Body], last_page: bool) -> None:
         """One more page. Raises Implausible where the list should have ended before."""
@@ -113,15 +113,15 @@ class Tally:
             self.most = UNTOLD if total is None else ceil(max(total, least_of_all) * GROWTH) + MARGIN
         if total is None:
             return
-        self.promised = total if self.promised is None else self.promised
-        if total * GROWTH < self.promised:
-            raise Implausible(f"the list said that there are {self.promised}, and then {total}")
+        self.first_total = total if self.first_total is None else self.first_total
+        if total * GROWTH < self.first_total:
+            raise Implausible(f"the list said that there are {self.first_total}, and then {total}")
         self.total = total if self.total is None else min(self.total, total)
 
     def _check_end(self) -> None:
         assert self.most is not None
         if self.fruitless >= FRUITLESS:
             raise Implausible("the list goes on and shows nothing new again and again")
-        size = max(self.largest, 1 if self.promised else PAGE)
+        size = max(self.largest, 1 if self.first_total else PAGE)
         if self.count > self.most or self.pages > ceil(self.most / size) + PAGES:
             raise Implausible(f"the list goes on after {self.count} items on {self.pages} pages, and promised fewer")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users, read_choices
 from reconciler.core.compare.counted import BY_ID, find_read, list_counted
 from reconciler.core.compare.merge import Carriers
-from reconciler.core.compare.since import Ends, Made
+from reconciler.core.compare.since import Attachment, Ends
 from reconciler.core.model.ability import Count, Members
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Change, ThingChange, Use
@@ -48,9 +48,9 @@ def count_uses(
 
     Raises IntercomError when a count fails for another reason than that it cannot be read.
     """
-    carried = list_counted(kinds, changes)
-    holders = _holders(client, kinds, live, [c for c in carried if c.action not in BY_ID], changes)
-    tick("what is in use", 0, len(carried))
+    things = list_counted(kinds, changes)
+    holders = _holders(client, kinds, live, [c for c in things if c.action not in BY_ID], changes)
+    tick("what is in use", 0, len(things))
 
     def count(change: ThingChange) -> ThingChange:
         kind = kinds[change.address.kind]
@@ -61,15 +61,15 @@ def count_uses(
         return replace(change, people=_people(uses), uses=uses, uncounted=kind.uses.uncounted)
 
     with reading(client) as pool:
-        counted = dict(zip(map(id, carried), pool.map(count, carried), strict=True))
-    return tuple(counted.get(id(change), change) for change in changes)
+        counts = dict(zip(map(id, things), pool.map(count, things), strict=True))
+    return tuple(counts.get(id(change), change) for change in changes)
 
 
-def uses_of(client: Client, kind: Kind, live_id: str, known: Mapping[str, frozenset[str]] = NOBODY) -> tuple[Use, ...]:
+def uses_of(client: Client, kind: Kind, live_id: str, carriers: Mapping[str, frozenset[str]] = NOBODY) -> tuple[Use, ...]:
     """How often a thing is used in each place that can be counted: a read for each, but for those of which it is known who carries it."""
     return tuple(
         Use(count.where, len(ids), count.people, count.least, ids if count.people else frozenset())
-        if (ids := known.get(count.where)) is not None
+        if (ids := carriers.get(count.where)) is not None
         else _use(client, count, live_id)
         for count in kind.uses.counts
     )
@@ -127,9 +127,9 @@ def _people(uses: Iterable[Use]) -> int | None:
 def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[ThingChange], changes: Sequence[Change]) -> _Holders:
     """What counts who still has a choice; the kinds that no search finds are listed whole, once."""
     owners = (live.things.get(change.address.kind, {}).get(change.id or "") for change in dropping)
-    unsearched = {kind.name: kind for owner in owners if owner for kind, _ in find_users(kinds, owner) if not kind.search}
+    unsearchable = {kind.name: kind for owner in owners if owner for kind, _ in find_users(kinds, owner) if not kind.search}
     listed = {}
-    for name, kind in unsearched.items():
+    for name, kind in unsearchable.items():
         listed[name] = {**{thing.id: thing for thing in everything(client, kind)}, **live.things.get(name, {})}
         client.known.take(value for thing in listed[name].values() for value in of_one(kind, thing))
     return _Holders(client, kinds, live, find_choice_leavers(kinds, changes, live) if dropping else {}, listed)
@@ -152,17 +152,17 @@ class _Holders:
 
     def count(self, kind: Kind, change: ThingChange) -> ThingChange:
         """An update of choices, with who still has one that it takes away, for each of these."""
-        moved, thing = find_moves(kind, change), self.live.things.get(kind.name, {}).get(change.id or "")
-        dropped = [Choice(change.address, value) for value in moved.dropped] if moved else []
+        moves, thing = find_moves(kind, change), self.live.things.get(kind.name, {}).get(change.id or "")
+        leavers = [Choice(change.address, value) for value in moves.dropped] if moves else []
         carriers = find_users(self.kinds, thing) if thing else ()
-        uses = tuple(self._use(carrier, path, choice) for choice in dropped for carrier, path in carriers)
+        uses = tuple(self._use(carrier, path, choice) for choice in leavers for carrier, path in carriers)
         return replace(change, people=_people(uses) if any(use.people for use in uses) else None, uses=uses)
 
     def _use(self, kind: Kind, path: str, choice: Choice) -> Use:
-        seen = self._count_seen(kind, choice)
+        count = self._count_seen(kind, choice)
         # A list that hides some shows no zero; a search that lags shows no fewer than were seen.
-        number = unless_unreadable(lambda: self._count_by_search(kind, path, choice)) if kind.search else seen or None
-        number = None if number is None else max(seen, number)
+        number = unless_unreadable(lambda: self._count_by_search(kind, path, choice)) if kind.search else count or None
+        number = None if number is None else max(count, number)
         return Use(f"{kind.section} with {choice.value!r}", number, kind.person is not None, least=not kind.search)
 
     def _count_by_search(self, kind: Kind, path: str, choice: Choice) -> int | None:
@@ -211,54 +211,58 @@ def describe_last_use(client: Client, kind: Kind, live_id: str) -> str:
     """`seen applied last on 2026-11-24 by Zoe`, as far as it can be seen; empty where Intercom does not say."""
     last = _last_use(client, kind, live_id)
     try:
-        return f"seen applied last on {datetime.fromtimestamp(last.at, UTC):%Y-%m-%d}{name_admin(client, kind, last.who)}" if last else ""
+        return f"seen applied last on {datetime.fromtimestamp(last.at, UTC):%Y-%m-%d}{name_admin(client, kind, last.by)}" if last else ""
     except (OverflowError, ValueError, OSError):  # what stands there may be no time
         return ""
 
 
-def last_uses(client: Client, kind: Kind, ids: Sequence[str]) -> Mapping[str, Made]:
+def last_uses(client: Client, kind: Kind, ids: Sequence[str]) -> Mapping[str, Attachment]:
     """When, and by whose id, each of these things was seen applied last; without those of which Intercom does not say."""
     with reading(client) as pool:
         pairs = zip(ids, pool.map(lambda live_id: _last_use(client, kind, live_id), ids), strict=True)
-        return {live_id: made for live_id, made in pairs if made}
+        return {live_id: attachment for live_id, attachment in pairs if attachment}
 
 
-def _last_use(client: Client, kind: Kind, live_id: str) -> Made | None:
+def _last_use(client: Client, kind: Kind, live_id: str) -> Attachment | None:
     try:
-        return max(_last_uses(client, kind, live_id), key=lambda made: (made.at, made.who), default=None)
+        return max(_last_uses(client, kind, live_id), key=lambda attachment: (attachment.at, attachment.by), default=None)
     except HttpError:
         return None
 
 
-def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:
+def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Attachment]:
     """When, and by whom, a thing was put on each of a few who carry it."""
     if (trace := kind.uses.trace) is None:
         return
     carriers = client.send(routes.request(trace.carriers, {}, fill(trace.body, {"id": live_id})))
     for carrier in _rows(carriers.body)[:ASKED]:
         reply = client.send(routes.request(trace.route, {"source": str(carrier.get("id"))}))
-        yield from (made for row in _rows(reply.body) if str(row.get("id")) == live_id and (made := _read_made(row)))
+        yield from (attachment for row in _rows(reply.body) if str(row.get("id")) == live_id and (attachment := _read_made(row)))
 
 
-def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
+def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Attachment]:
     """When, and by whom, the links of these sources were made, as their lists say; what does not say so is left out."""
     with reading(client) as pool:
         lists = pool.map(lambda job: read_made_of(client, *job), sources)
-        return {(source, end): made for (_, source), held in zip(sources, lists, strict=True) for end, made in held.items()}
+        return {
+            (source, end): attachment
+            for (_, source), attachments in zip(sources, lists, strict=True)
+            for end, attachment in attachments.items()
+        }
 
 
-def read_made_of(client: Client, link: LinkKind, source: str) -> Mapping[str, Made]:
+def read_made_of(client: Client, link: LinkKind, source: str) -> Mapping[str, Attachment]:
     """When, and by whom, the links of one source were made, by the ids of their other ends, as its list says."""
     rows = routes.read_list(client, link.listing, {"source": source}) if link.listing else ()
-    return {str(row.get("id")): made for row in rows if (made := _read_made(row))}
+    return {str(row.get("id")): attachment for row in rows if (attachment := _read_made(row))}
 
 
-def _read_made(row: Mapping[str, Any]) -> Made | None:
+def _read_made(row: Mapping[str, Any]) -> Attachment | None:
     """What a row of a list says of when, and by whose id, it was put there."""
-    when, who = row.get("applied_at"), row.get("applied_by")
+    when, admin = row.get("applied_at"), row.get("applied_by")
     if not isinstance(when, (int, float)) or isinstance(when, bool):
         return None
-    return Made(float(min(when, LATEST)), str(who.get("id") or "") if isinstance(who, Mapping) else "")
+    return Attachment(float(min(when, LATEST)), str(admin.get("id") or "") if isinstance(admin, Mapping) else "")
 
 
 def name_admin(client: Client, kind: Kind, admin_id: str) -> str:

@@ -123,7 +123,7 @@ COMPANY = Kind(
         unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
         bound="its segments, notes and counts",
         # API 2.16, company: without a time its own is taken; without a name it is called as its company_id.
-        filled=frozenset({"name", "remote_created_at"}),
+        defaults=frozenset({"name", "remote_created_at"}),
         # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
         settles=True,
     ),
@@ -136,7 +136,7 @@ COMPANY = Kind(
             field="tags",
             attach=_TAG,
             detach=_UNTAG,
-            embedded=read_tags,
+            read_embedded=read_tags,
             bulk_attach=Bulk(_TAG, "companies", 50, "2.16"),
             bulk_detach=Bulk(_UNTAG, "companies", 50, "2.16"),
             # A tag of that name is the answer, and stays as it is (API 2.16, POST /tags).

@@ -26,7 +26,7 @@ from reconciler.core.model.entry import (
 from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.policy import Written
+from reconciler.core.model.policy import StrictModel
 from reconciler.core.model.route import Body, Bulk, LinkKind, Listing, Write
 from reconciler.core.model.scalars import Email, Flag, Name, NotNull, doc
 from reconciler.core.model.spelling import fold
@@ -76,7 +76,7 @@ def _may_share(one: Mapping[str, Any], other: Mapping[str, Any], facts: Facts) -
     return (apart and facts.shared_email != "never") or "lead" in (one.get("role"), other.get("role"))
 
 
-class Was(Written):
+class Was(StrictModel):
     """The former identity of a contact, one of these keys. The contact is updated; none is created."""
 
     external_id: Annotated[Name, doc("The former `external_id`.", "24")] = ""
@@ -99,7 +99,7 @@ class ContactEntry(Entry):
     external_id: Annotated[Name, Field(moves=True), doc("Your own key of the person. Where it is written, it alone says who.", "25")] = ""
     email: Annotated[
         Email,
-        Field(form=_mailbox, personal=True, moves=True, shared=_may_share),
+        Field(form=_mailbox, personal=True, moves=True, may_share=_may_share),
         doc("The e-mail. It says who is meant where no `external_id` is written.", "wash@serenity.example"),
     ] = ""
     id: Annotated[ContactId, doc("The Intercom id, for somebody whom nothing else names.", "6762f0dd1bb69f9f00000003")] = ""
@@ -153,12 +153,12 @@ class ContactEntry(Entry):
 
     @classmethod
     def check_values(cls, values: Values) -> None:
-        named = _NAMES & values.keys()
-        if not named:
+        names = _NAMES & values.keys()
+        if not names:
             raise ValueError("says nobody; write an external_id, an email, or an id")
-        if "id" in named and len(named) > 1:
+        if "id" in names and len(names) > 1:
             raise ValueError("has an id beside another name; write id only where nothing else names the contact")
-        if "id" in named and values.get("missing") == "create":
+        if "id" in names and values.get("missing") == "create":
             raise ValueError("cannot be created: Intercom gives the ids; write an external_id or an email, or remove `missing: create`")
 
 
@@ -247,10 +247,10 @@ CONTACT = Kind(
             field="tags",
             attach=Write("POST /contacts/{source}/tags", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/tags/{target}"),
-            embedded=partial(_read_embedded, "tags"),
-            shown=SHOWN,
+            read_embedded=partial(_read_embedded, "tags"),
+            most_shown=SHOWN,
             listing=Listing("GET /contacts/{source}/tags"),
-            dated=True,
+            has_dates=True,
             # There is no bulk untag for contacts; before 2.16 one unknown id fails the whole call (API 2.14 and 2.16, POST /tags).
             bulk_attach=Bulk(Write("POST /tags", {"name": "{name}", "users": [{"id": "{source}"}]}), "users", 50, "2.16"),
             lost_source="User Not Found",
@@ -261,8 +261,8 @@ CONTACT = Kind(
             field="companies",
             attach=Write("POST /contacts/{source}/companies", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/companies/{target}"),
-            embedded=partial(_read_embedded, "companies"),
-            shown=SHOWN,
+            read_embedded=partial(_read_embedded, "companies"),
+            most_shown=SHOWN,
             listing=Listing("GET /contacts/{source}/companies", items=("companies", "data"), style="pages", per_page=50),
             lost_source="User Not Found",
             # 400 contact_company_limit_exceeded (API 2.16; developers.intercom.com, unversioned changes, February 2026).

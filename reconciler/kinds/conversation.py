@@ -25,7 +25,7 @@ CONVERSATION = Kind(
             field="tags",
             attach=Write("POST /conversations/{source}/tags", {"id": "{target}", "admin_id": "{actor}"}),
             detach=Write("DELETE /conversations/{source}/tags/{target}", {"admin_id": "{actor}"}),
-            embedded=read_tags,
+            read_embedded=read_tags,
             lost_source="Conversation not found",
         ),
     ),

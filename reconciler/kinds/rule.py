@@ -9,7 +9,7 @@ from reconciler.core.model.ability import Ruling, Searched
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import HEX, id_of, id_schema
 from reconciler.core.model.kind import Field
-from reconciler.core.model.policy import Limit, Number, Written, parse_count
+from reconciler.core.model.policy import Limit, Number, StrictModel, parse_count
 from reconciler.core.model.scalars import Name, NotNull, Text, doc
 from reconciler.core.model.texts import parse_email, parse_name
 
@@ -60,14 +60,14 @@ def _read_share(value: Any) -> Any:
     raise ValueError("is no percentage; write one from 0% to 100%")
 
 
-class RuleLimits(Written):
+class RuleLimits(StrictModel):
     """How many links one run makes or undoes by this rule at most. A percentage is taken of those who have the tag."""
 
     attaches: Annotated[RuleLimit, doc("Links made. It counts instead of `policy: limits: attaches`.", 500)] = None
     detaches: Annotated[RuleLimit, doc("Links undone. It counts instead of `policy: limits: detaches` and `people`.", "10%")] = None
 
 
-class RuleExpect(Written):
+class RuleExpect(StrictModel):
     """Whom a rule is to reach when it is new, or another one. A plan of another rule is refused."""
 
     min: Annotated[Number, doc("At least so many match.", 0)] = 1
@@ -80,7 +80,7 @@ class RuleExpect(Written):
     )
 
 
-class RuleEntry(Written):
+class RuleEntry(StrictModel):
     """A rule. Whoever matches has the tag; whoever has it and does not match loses it."""
 
     tag: Annotated[Name, doc("The tag, as its own entry names it. Each has one rule at most.", "enterprise")]

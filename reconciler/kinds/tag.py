@@ -8,7 +8,7 @@ from reconciler.core.model.ability import Begun, Count, Loss, Members, Merge, Pr
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import DECIMAL, Entry, LinkItem, LiveName, end_of, end_schema, id_of, id_schema, unwritten
 from reconciler.core.model.kind import Field, Identity, Kind
-from reconciler.core.model.policy import Written
+from reconciler.core.model.policy import StrictModel
 from reconciler.core.model.route import Body, Listing, Write
 from reconciler.core.model.scalars import NotNull, Period, Text, doc
 from reconciler.core.model.spelling import fold, skeleton
@@ -34,7 +34,7 @@ Places = Annotated[tuple[Text, ...], WithJsonSchema({"type": "array", "items": {
 Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
 
 
-class RetireAfter(Written):
+class RetireAfter(StrictModel):
     """When a deprecated tag is due to go. Nothing deletes it then: `tag report --due` lists it, `tag retire --due` writes its tombstone."""
 
     no_new_use_for: Annotated[Period, doc("For so many days nobody got it, and no conversation that has it began.", "90d")]
@@ -123,7 +123,7 @@ TAG = Kind(
     create=Write("POST /tags", carries=None),
     rename=Write("POST /tags", {"id": "{id}"}, carries=None),
     delete=Write("DELETE /tags/{id}"),
-    undeclared=True,
+    reports_undeclared=True,
     prune=Prune("owned", "growth/*"),
     uses=Uses(
         (

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from reconciler.core.compare.trail import Written
+from reconciler.core.compare.trail import Write
 from reconciler.core.model.address import Address
-from reconciler.core.model.attempt import Disproved, Place
+from reconciler.core.model.attempt import Disproof, Place
 from reconciler.core.model.change import Change
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.record import Record, Thing
@@ -174,7 +174,7 @@ class Ledger:
             past.forget(connection, owner, [record.name for record in records])
             past.let_go(connection, owner, [record.thing for record in records])
 
-    def disprove(self, app_id: str, name: str, writes: Sequence[Disproved]) -> None:
+    def disprove(self, app_id: str, name: str, writes: Sequence[Disproof]) -> None:
         """What was sent to these places up to then, and never answered, was never done: a strong read found nothing there."""
         runs = select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == self._digests.plain(name))
         with self._writing() as connection:
@@ -218,7 +218,7 @@ class Ledger:
         with self._looking() as connection:
             return past.read_undo_keys(connection, app_id, self._digests.plain(name))
 
-    def read_written(self, app_id: str, name: str, things: Sequence[str]) -> list[Written]:
+    def read_written(self, app_id: str, name: str, things: Sequence[str]) -> list[Write]:
         """The writes of applies that were done to these things, each the digest of its address."""
         with self._looking() as connection:
             return past.read_written(connection, (app_id, self._digests.plain(name)), things, self.place)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
-from reconciler.core.compare.trail import Written
+from reconciler.core.compare.trail import Write
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.outcome import Status
 from reconciler.core.model.past import Done, Run
@@ -66,13 +66,13 @@ def _read_write(row: Row[Any]) -> Done:
     return Done(row.action, row.address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
 
 
-def read_written(connection: Connection, owner: tuple[str, str], things: Sequence[str], place: str) -> list[Written]:
+def read_written(connection: Connection, owner: tuple[str, str], things: Sequence[str], place: str) -> list[Write]:
     """The writes of applies that were done to these things. Raises LedgerUnusable."""
     mine = (RUNS.c.app_id == owner[0]) & (RUNS.c.name == owner[1]) & (RUNS.c.verb == "apply")
     done = (WRITES.c.outcome == Status.APPLIED.value) & WRITES.c.settled.is_not(None) & (WRITES.c.run == RUNS.c.id) & mine
     try:
         return [
-            Written(row.run, row.action, (row.thing, row.target), row.link, dict(row.fields or {}), row.settled)
+            Write(row.run, row.action, (row.thing, row.target), row.link, dict(row.fields or {}), row.settled)
             for chunk in in_chunks(things)
             for row in connection.execute(select(WRITES).where(done, WRITES.c.thing.in_(chunk)))
         ]

@@ -164,7 +164,7 @@ def _read_record(place: str, read_links: _ReadLinks, read_files: Callable[[str],
     marks = _Texts(fields, place)
     former = frozenset(digest for path, digest in marks.items() if path.startswith(_FORMER))
     watch = _read_watch(str(marks.get(_WATCH, "")), place)
-    return dataclasses.replace(record, ended=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""), watch=watch)
+    return dataclasses.replace(record, end_digest=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""), watch=watch)
 
 
 def _read_links(place: str, links: str) -> tuple[Mapping[str, Any], bool, Mapping[str, Any], Mapping[str, Any]]:
@@ -288,7 +288,7 @@ def _read_attempt(row: Row[Any]) -> Attempt:
 
 def _may_stand(earlier: Attempt, last: Attempt) -> bool:
     """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
-    undone = last.action in LOSING and last.intended > 0 and not last.answered
+    undone = last.action in LOSING and last.intended_at > 0 and not last.answered
     return earlier.is_lost and not last.proof and not undone
 
 
@@ -332,7 +332,7 @@ def _write_links(record: Record) -> Mapping[str, Any]:
     """What stands in the column of links: the lists, and when links in them became ours."""
     times = {f"{link}{_SINCE}": since for link, since in record.since.items()}
     lists = {link: dict(link_origins) for link, link_origins in record.links.items() if link_origins}
-    for link, policy in record.governed.items():
+    for link, policy in record.policies.items():
         lists.setdefault(link, {})[_GOVERNED] = policy
     return lists | times
 
@@ -341,7 +341,7 @@ def _write_marks(record: Record) -> dict[str, str]:
     """What stands among the digests of fields and is none."""
     watch = record.watch and " ".join((str(record.watch.since), str(record.watch.new), *sorted(record.watch.carriers)))
     marks = {
-        _ENDED: record.ended,
+        _ENDED: record.end_digest,
         _SHOWN_AS: record.shown_as,
         _WATCH: watch or "",
         **{f"{_FORMER}{digest}": digest for digest in sorted(record.former)},

@@ -38,18 +38,18 @@ class Acceptance:
     # The fields whose values are times, as (kind, path).
     times: Container[tuple[str, str]]
     # The changes that were turned into edits.
-    done: list[Change] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     # What a person has to write, and why.
-    left: list[LeftOut] = field(default_factory=list)
+    omissions: list[LeftOut] = field(default_factory=list)
 
     def accept(self, changes: Sequence[Change]) -> None:
         """Edit the draft so that none of these changes is needed. What cannot be edited is noted in `left`."""
         base = without_overlays([document.file for document in self.draft.documents])
-        lost = {change.address for change in changes if change.action is Action.CREATE}
+        vanishing = {change.address for change in changes if change.action is Action.CREATE}
         # Of one list all goes at once.
         going: list[Place] = []
         for change in changes:
-            if change.action is not Action.CREATE and lost & {change.address, change.target}:
+            if change.action is not Action.CREATE and vanishing & {change.address, change.target}:
                 # It goes with its entry.
                 continue
             kind, resource = self.kinds[change.address.kind], self.manifest.resources.get(change.address)
@@ -63,9 +63,9 @@ class Acceptance:
             else:
                 why = self._accept_thing(kind, resource, change, places[0], going)
             if why:
-                self.left.append(LeftOut(change.address, why))
+                self.omissions.append(LeftOut(change.address, why))
             elif isinstance(change, LinkChange) or change.action in _WHOLE:
-                self.done.append(change)
+                self.changes.append(change)
         self.draft.remove(going)
 
     def _accept_link(self, change: LinkChange, place: Place, going: list[Place]) -> str:
@@ -78,19 +78,19 @@ class Acceptance:
             return ""
         if change.action is Action.ATTACH:
             return f"{change.link.field}: {_LISTED}"
-        wanted = self.manifest.resources.get(change.target)
-        if wanted is None or wanted.is_gone:
+        entry = self.manifest.resources.get(change.target)
+        if entry is None or entry.is_gone:
             return f"{change.link.field}: {change.target} is not declared; declare it first"
-        self.draft.append(place, change.link.field, {"id": wanted.key} if wanted.by == "id" else wanted.key)
+        self.draft.append(place, change.link.field, {"id": entry.key} if entry.by == "id" else entry.key)
         return ""
 
     def _leads(self, kind: Kind, item: Any, end: Address) -> bool:
         """Whether an item of a list of links leads to a thing."""
-        wanted = self.manifest.resources.get(end)
+        entry = self.manifest.resources.get(end)
         by_id = isinstance(item, dict) and "id" in item
         key = item.get("id" if by_id else kind.name) if isinstance(item, dict) else item
         by = "id" if by_id else kind.identities[0].field
-        names = {wanted.key} if wanted and wanted.by == by else {end.key}
+        names = {entry.key} if entry and entry.by == by else {end.key}
         fold = kind.identity[by].fold if by in kind.identity else str
         return isinstance(key, str) and fold(key) in map(fold, names)
 
@@ -104,28 +104,28 @@ class Acceptance:
             return ""
         if change.action is Action.UNARCHIVE:
             return _ARCHIVED
-        answers = [(moved, self._accept_field(kind, resource, moved, place)) for moved in change.fields]
-        if fields := tuple(moved for moved, why in answers if not why):
-            self.done.append(replace(change, fields=fields))
+        answers = [(field, self._accept_field(kind, resource, field, place)) for field in change.fields]
+        if fields := tuple(field for field, why in answers if not why):
+            self.changes.append(replace(change, fields=fields))
         return "; ".join(why for _, why in answers if why)
 
-    def _accept_field(self, kind: Kind, resource: Resource, moved: FieldChange, place: Place) -> str:
-        if moved.path == resource.by:
-            declaring.rename(self.draft, kind, resource.key, str(moved.before))
+    def _accept_field(self, kind: Kind, resource: Resource, field: FieldChange, place: Place) -> str:
+        if field.path == resource.by:
+            declaring.rename(self.draft, kind, resource.key, str(field.before))
             return ""
-        within, name = _inside(kind, place, moved.path)
+        within, name = _inside(kind, place, field.path)
         if not isinstance(within.written, dict) or name not in within.written:
-            return f"{moved.path}: {_LISTED}"
+            return f"{field.path}: {_LISTED}"
         if "${" in str(within.written[name]):
-            return f"{moved.path}: holds a variable; change it by hand"
-        if moved.before is None and not nullable_at(kind, moved.path):
+            return f"{field.path}: holds a variable; change it by hand"
+        if field.before is None and not nullable_at(kind, field.path):
             self.draft.drop(within, name)
             return ""
-        target = field_at(kind, moved.path).refers
-        if target and moved.before is not None and Address(target, str(moved.before)) not in self.manifest.resources:
-            return f"{moved.path}: the {target} that it leads to is not declared; declare it first"
-        time = (kind.name, moved.path) in self.times
-        value = Plain("null") if moved.before is None else without_variables(write_scalar(moved.before, time=time))
+        target = field_at(kind, field.path).refers
+        if target and field.before is not None and Address(target, str(field.before)) not in self.manifest.resources:
+            return f"{field.path}: the {target} that it leads to is not declared; declare it first"
+        time = (kind.name, field.path) in self.times
+        value = Plain("null") if field.before is None else without_variables(write_scalar(field.before, time=time))
         self.draft.put(within, {name: value})
         return ""
 

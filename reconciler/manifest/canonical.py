@@ -39,20 +39,20 @@ def canonical_files(data: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Map
     form, or a key at their top is no manifest's, as in the files of other tools. Raises Invalid, of all files, where one is no YAML of one
     document."""
     changed: dict[str, bytes] = {}
-    left: dict[str, str] = {}
-    known = manifest_schema(KINDS)["properties"]
+    reasons: dict[str, str] = {}
+    top_keys = manifest_schema(KINDS)["properties"]
     for document in documents_in(data):
         file = document.file
-        if foreign := next((key for key in document.value if key not in known), None):
-            left[file] = f"no manifest has the key {quote(foreign)}"
+        if foreign := next((key for key in document.value if key not in top_keys), None):
+            reasons[file] = f"no manifest has the key {quote(foreign)}"
             continue
         mark = BOM if data[file].startswith(BOM) else b""
-        done = canonical(data[file].removeprefix(BOM).decode())
-        if done is None:
-            left[file] = "its canonical form would not say the same"
-        elif mark + done.encode() != data[file]:
-            changed[file] = mark + done.encode()
-    return changed, left
+        text = canonical(data[file].removeprefix(BOM).decode())
+        if text is None:
+            reasons[file] = "its canonical form would not say the same"
+        elif mark + text.encode() != data[file]:
+            changed[file] = mark + text.encode()
+    return changed, reasons
 
 
 def canonical(text: str, kinds: Kinds = KINDS) -> str | None:
@@ -61,11 +61,11 @@ def canonical(text: str, kinds: Kinds = KINDS) -> str | None:
     plain = text.replace("\r\n", "\n")
     plain += "" if plain.endswith("\n") else "\n"
     form = _Form(plain, manifest_schema(kinds))
-    done = form.result()
+    result = form.result()
     # What is held against the whole file needs no trust in how it was made.
-    if not _says_the_same(plain, done) or Counter(c.text for c in form.comments) != Counter(c.text for c in _Form(done, {}).comments):
+    if not _says_the_same(plain, result) or Counter(c.text for c in form.comments) != Counter(c.text for c in _Form(result, {}).comments):
         return None
-    return done.replace("\n", newline)
+    return result.replace("\n", newline)
 
 
 def _says_the_same(one: str, other: str) -> bool:
@@ -149,11 +149,11 @@ class _Form:
         """The lines at the top that stay there, whatever section comes first."""
         first = [c for c in self.comments if c.start < self.root.start]
         places = [*(c.start for c in first[1:]), self.root.start]
-        parted = [n for n, place in enumerate(places) if _MODELINE in first[n].text or self._apart(place)] if first else []
-        if not parted:
+        breaks = [n for n, place in enumerate(places) if _MODELINE in first[n].text or self._apart(place)] if first else []
+        if not breaks:
             return []
-        lines = self._above(self._take(first[parted[-1]].start + 1), 0)
-        return [*lines, ""] if self._apart(places[parted[-1]]) else lines
+        lines = self._above(self._take(first[breaks[-1]].start + 1), 0)
+        return [*lines, ""] if self._apart(places[breaks[-1]]) else lines
 
     def _take(self, until: int) -> Sequence[_Comment]:
         """The comments up to a place that nobody took."""
@@ -313,7 +313,7 @@ class _Form:
     def _apart(self, at: int) -> bool:
         """Whether what begins at a place begins its line, and the line above is empty."""
         line = self._line(at)
-        if line == 0 or not _BARE.fullmatch(self.text, line, at) or any(kept.start < line - 1 <= kept.end for kept in self._kept):
+        if line == 0 or not _BARE.fullmatch(self.text, line, at) or any(leaf.start < line - 1 <= leaf.end for leaf in self._kept):
             return False
         return not self.text[self._line(line - 1) : line].strip()
 
@@ -333,9 +333,9 @@ class _Form:
 
     def _in_order(self, parts: list[_Part], shape: Shape) -> list[_Part]:
         """The pairs of a map in the order of the schema, what all entries can have last; others as they stand."""
-        named = shape.get("properties") if self._sorts else None
-        rank = {name: (name in Entry.model_fields, n) for n, name in enumerate(named or ())}
-        return sorted(parts, key=lambda part: rank.get(part.key, (True, len(rank)))) if named else parts
+        properties = shape.get("properties") if self._sorts else None
+        rank = {name: (name in Entry.model_fields, n) for n, name in enumerate(properties or ())}
+        return sorted(parts, key=lambda part: rank.get(part.key, (True, len(rank)))) if properties else parts
 
     def _inside(self, shape: Shape, key: str) -> Shape:
         inner = shape.get("properties", {}).get(key, shape.get("additionalProperties"))

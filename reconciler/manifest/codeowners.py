@@ -16,7 +16,7 @@ _TEAM = re.compile(r"^#   (.+) = (\S+)$", re.MULTILINE)
 
 def read_teams(text: str) -> Mapping[str, str]:
     """Which team or user stands for an owner, as the file says between our marks."""
-    return {found[1]: found[2] for found in _TEAM.finditer(_split(text)[1])}
+    return {match[1]: match[2] for match in _TEAM.finditer(_split(text)[1])}
 
 
 def write_owners(text: str, files: Mapping[str, Set[str]], teams: Mapping[str, str]) -> str:
@@ -25,11 +25,11 @@ def write_owners(text: str, files: Mapping[str, Set[str]], teams: Mapping[str, s
     What stands outside of our marks stays; without marks the lines come last, and there the last line that matches a path counts.
     """
     before, _, after = _split(text)
-    named = {owner for owners in files.values() for owner in owners}
-    lines = [BEGIN, *(f"#   {owner} = {teams[owner]}" for owner in sorted(named) if owner in teams)]
+    owners_named = {owner for owners in files.values() for owner in owners}
+    lines = [BEGIN, *(f"#   {owner} = {teams[owner]}" for owner in sorted(owners_named) if owner in teams)]
     for file in sorted(files):
-        who = dict.fromkeys(teams.get(owner, owner) for owner in sorted(files[file]))
-        lines.append(" ".join(("/" + re.sub(r"([ \\#])", r"\\\1", file), *who)))
+        reviewers = dict.fromkeys(teams.get(owner, owner) for owner in sorted(files[file]))
+        lines.append(" ".join(("/" + re.sub(r"([ \\#])", r"\\\1", file), *reviewers)))
     gap = "\n" if before and not before.endswith("\n\n") else ""
     block = "\n".join([*lines, END, ""])
     return before + gap + block + after if files else before + after
@@ -37,18 +37,18 @@ def write_owners(text: str, files: Mapping[str, Set[str]], teams: Mapping[str, s
 
 def _split(text: str) -> tuple[str, str, str]:
     """What stands before our marks, between them and after them."""
-    before, begun, rest = text.partition(BEGIN + "\n")
+    before, mark, rest = text.partition(BEGIN + "\n")
     between, _, after = rest.partition(END + "\n")
-    return (before, between, after) if begun else (text if not text or text.endswith("\n") else text + "\n", "", "")
+    return (before, between, after) if mark else (text if not text or text.endswith("\n") else text + "\n", "", "")
 
 
 def find_owners(text: str, file: str) -> tuple[str, ...]:
     """Who owns a file, a path from the root of the repository: by the last line that matches it."""
-    found: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
     for pattern, owners in _rules(text):
         if _matches(pattern, file):
-            found = owners
-    return found
+            last = owners
+    return last
 
 
 def _rules(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -63,9 +63,9 @@ def _rules(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _matches(pattern: str, file: str) -> bool:
     """Whether a pattern is about a file, by the rules of .gitignore; `!` and `[…]` have no meaning here, as on GitHub."""
-    rooted = "/" in pattern.rstrip("/")
+    is_rooted = "/" in pattern.rstrip("/")
     parts = [_part(part) for part in re.split(r"(/\*\*/|\*\*/|/\*\*|\*|\?)", pattern.strip("/"))]
-    start = "" if rooted else "(?:.*/)?"
+    start = "" if is_rooted else "(?:.*/)?"
     # A folder owns all below it; `docs/*` only what lies in it.
     end = "" if pattern.endswith("/*") else "/.*" if pattern.endswith("/") else "(?:/.*)?"
     return re.fullmatch(start + "".join(parts) + end, file) is not None

@@ -23,26 +23,26 @@ def declare(draft: Draft, kind: Kind, name: str) -> str:
     if not there:
         draft.add(kind, name)
         return f"{kind.name} {quote(name)} is declared in {draft.file_for(kind)}"
-    gone = [place for place in there if _is_gone(place)]
-    for place in gone:
+    tombstones = [place for place in there if _is_gone(place)]
+    for place in tombstones:
         draft.drop(place, STATE)
-    what = "is to be there again" if gone else "is declared already"
-    return f"{kind.name} {quote(_spelling(kind, there[0]))} {what} ({there[0].mark})"
+    state = "is to be there again" if tombstones else "is declared already"
+    return f"{kind.name} {quote(_spelling(kind, there[0]))} {state} ({there[0].mark})"
 
 
 def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     """A thing gets another name, its entry keeps the old one as a former name, and whoever names it names the new one. Where that was
     begun before, the rest of it is done. Returns what is true then. Raises Usage."""
     by, fold = _by(kind), kind.identity[_by(kind)].fold
-    there, done = draft.having(kind, by, old), [p for p in draft.having(kind, by, new) if fold(old) in map(fold, _former(p))]
-    if not there and not done:
+    there, renamed = draft.having(kind, by, old), [p for p in draft.having(kind, by, new) if fold(old) in map(fold, _former(p))]
+    if not there and not renamed:
         raise _not_declared(draft, kind, old)
     if any(map(_is_gone, there)):
         raise Usage(f"{kind.name} {quote(old)} is declared absent at {there[0].mark}; what is to go gets no new name")
     for place in there:
-        kept = _former_names(kind, place, old, new)
-        if kept or isinstance(place.written, dict):
-            draft.put(place, {by: new, **kept}, after=by)
+        former = _former_names(kind, place, old, new)
+        if former or isinstance(place.written, dict):
+            draft.put(place, {by: new, **former}, after=by)
         else:
             draft.replace([place], new)
     references = [place for place in draft.references(kind, [old]) if place.written != new]
@@ -63,15 +63,15 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str, also: Sequenc
     names = {fold(name): name for place in there for name in (*_names_under(place, FORMER), *_names_under(place, _merge(kind).key))}
     names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelling(kind, place))}
     new = _spelling(kind, into[0]) if into else new
-    moved = {section: None for place in (*there, *into) for section in _names_under(place, _merge(kind).also)} | dict.fromkeys(also)
-    entry = {by: new, _merge(kind).key: list(names.values())} | ({_merge(kind).also: list(moved)} if moved else {})
+    sections = {section: None for place in (*there, *into) for section in _names_under(place, _merge(kind).also)} | dict.fromkeys(also)
+    entry = {by: new, _merge(kind).key: list(names.values())} | ({_merge(kind).also: list(sections)} if sections else {})
     _write_merge(draft, kind, there, into, entry)
     ids = _ids(there)
     having = draft.references(kind, [new], _ids(into))
     number = _rename_references(draft, list(draft.references(kind, names.values(), ids)), having, new)
     number += draft.edit_lists(kind, names.values(), ids, new, merge=True)
-    goes, them = ("goes", "it") if len(olds) == 1 else ("go", "them")
-    return f"{kind.name} {' and '.join(map(quote, olds))} {goes} into {quote(new)}, also in {_places(number)} that named {them}"
+    goes, pronoun = ("goes", "it") if len(olds) == 1 else ("go", "them")
+    return f"{kind.name} {' and '.join(map(quote, olds))} {goes} into {quote(new)}, also in {_places(number)} that named {pronoun}"
 
 
 def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
@@ -89,8 +89,8 @@ def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
 def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequence[Place], entry: dict[str, Any]) -> None:
     """Write what goes into a thing into its entry, and take the entries of that away. A new one takes the place of the first of these."""
     key, fold = _merge(kind).key, kind.identity[_by(kind)].fold
-    kept = [place for place in into if not _is_omitted(place)]
-    for place in kept[:1]:
+    staying = [place for place in into if not _is_omitted(place)]
+    for place in staying[:1]:
         going = {fold(name) for name in entry[key]}
         there_already = list(map(fold, _names_under(place, key)))
         new = [name for name in entry[key] if fold(name) not in there_already]
@@ -99,13 +99,13 @@ def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequenc
             added[_merge(kind).also] = also
         if added:
             draft.put(place, added, after=key if there_already else _by(kind))
-        if left := [name for name in _names_under(place, FORMER) if fold(name) in going]:
-            rest = [name for name in _names_under(place, FORMER) if name not in left]
+        if members := [name for name in _names_under(place, FORMER) if fold(name) in going]:
+            rest = [name for name in _names_under(place, FORMER) if name not in members]
             draft.put(place, {FORMER: rest}) if rest else draft.drop(place, FORMER)
-    first = [] if kept else [place for place in there if not _is_omitted(place)][:1]
+    first = [] if staying else [place for place in there if not _is_omitted(place)][:1]
     draft.replace(first, entry)
     draft.remove(place for place in there if place not in first)
-    if not kept and not first:
+    if not staying and not first:
         draft.add(kind, entry)
 
 
@@ -164,45 +164,45 @@ def _find_rule(draft: Draft, kind: Kind, name: str, there: Sequence[Place]) -> P
 def retire_due(draft: Draft, kind: Kind, due: Iterable[Resource]) -> str:
     """What goes out of use, and is due, is to go; where only overlays say that it goes out of use, in these alone. What has a rule stays.
     Returns what is true then."""
-    found: dict[str, list[Place]] = {}
+    by_name: dict[str, list[Place]] = {}
     over: dict[str, list[Place]] = {}
-    lists, ruled = list[str](), list[str]()
+    lists, with_rules = list[str](), list[str]()
     for resource in due:
         places = draft.having(kind, resource.by, resource.key)
         if _find_rule(draft, kind, resource.key if resource.by == _by(kind) else "", places):
-            ruled.append(resource.key)
+            with_rules.append(resource.key)
             continue
         leaving = [place for place in places if isinstance(place.written, dict) and place.written.get(STATE) == DEPRECATED]
         base = [place for place in leaving if not draft.environments([place.document.file])]
         if not leaving:
             lists.append(resource.key)
         elif base:
-            found[resource.key] = list(places)
+            by_name[resource.key] = list(places)
         else:
             over[resource.key] = [place for place in leaving if place.document.file in resource.overlays]
-    told = [_retire(draft, kind, found)] if found else []
-    told += [_retire(draft, kind, over, {place.document.file for places in over.values() for place in places})] if over else []
-    told += [f"what a list declares is edited there: {', '.join(map(quote, lists))}"] if lists else []
-    told += [f"what has a rule stays until that is taken out: {', '.join(map(quote, ruled))}"] if ruled else []
-    return "; ".join(told)
+    sentences = [_retire(draft, kind, by_name)] if by_name else []
+    sentences += [_retire(draft, kind, over, {place.document.file for places in over.values() for place in places})] if over else []
+    sentences += [f"what a list declares is edited there: {', '.join(map(quote, lists))}"] if lists else []
+    sentences += [f"what has a rule stays until that is taken out: {', '.join(map(quote, with_rules))}"] if with_rules else []
+    return "; ".join(sentences)
 
 
-def _retire(draft: Draft, kind: Kind, found: Mapping[str, Sequence[Place]], files: Set[str] = frozenset()) -> str:
+def _retire(draft: Draft, kind: Kind, by_name: Mapping[str, Sequence[Place]], files: Set[str] = frozenset()) -> str:
     """Make tombstones of entries, by what their things are called, and let nobody name these; in some files alone where these are given."""
-    there = [place for places in found.values() for place in places]
+    there = [place for places in by_name.values() for place in places]
     for place in there:
         if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
         draft.drop(place, *_list_dropped(kind, place))
     names = [*filter(None, (_spelling(kind, place) for place in there)), *(former for place in there for former in _former(place))]
     ids, entries = _ids(there), {(place.document.file, place.loc) for place in there}
-    references = [p for p in draft.references(kind, [*found, *names], ids) if (p.document.file, p.loc[:2]) not in entries]
+    references = [p for p in draft.references(kind, [*by_name, *names], ids) if (p.document.file, p.loc[:2]) not in entries]
     references = [place for place in references if not files or place.document.file in files]
     draft.remove(references)
-    number = len(references) + (0 if files else draft.edit_lists(kind, [*found, *names], ids, None))
-    told, (are, them) = " and ".join(quote(_spelling(kind, p[0]) or name) for name, p in found.items()), _WORDS[len(found) > 1]
-    gone = f", and gone from {_places(number)} that named {them}" if number else ""
-    return f"{kind.name} {told} {are} declared absent{gone}"
+    number = len(references) + (0 if files else draft.edit_lists(kind, [*by_name, *names], ids, None))
+    names_text, (are, pronoun) = " and ".join(quote(_spelling(kind, p[0]) or name) for name, p in by_name.items()), _WORDS[len(by_name) > 1]
+    removal = f", and gone from {_places(number)} that named {pronoun}" if number else ""
+    return f"{kind.name} {names_text} {are} declared absent{removal}"
 
 
 _WORDS = {False: ("is", "it"), True: ("are", "them")}

@@ -84,14 +84,14 @@ class Draft:
         """Every place that leads to a thing by one of its names or ids: links in their short and long form, present or absent, fields, and
         rules."""
         by, names = kind.identities[0].field, tuple(names)
-        wanted = {name_of(kind, by, name) for name in names} | {name_of(kind, "id", live_id) for live_id in ids}
+        targets = {name_of(kind, by, name) for name in names} | {name_of(kind, "id", live_id) for live_id in ids}
         for source in self.kinds:
             lists = [link.field for link in source.links if link.target == kind.name]
             fields = [field for field, target in source.references.items() if target == kind.name]
             fields += [kind.retirement.successor] if kind.retirement and source is kind else []
             for place in self.entries(source) if lists or fields else ():
                 for loc, key in _find_references(place.written, lists, fields, kind.name):
-                    if name_of(kind, "id" if loc[-1] == "id" else by, key) in wanted:
+                    if name_of(kind, "id" if loc[-1] == "id" else by, key) in targets:
                         yield Place(place.document, (*place.loc, *loc), key)
         yield from self.rules(kind, names)
 
@@ -100,12 +100,12 @@ class Draft:
         ruling, by = self.kinds.ruling, kind.identities[0].field
         if ruling is None or ruling.target != kind.name:
             return
-        wanted = {name_of(kind, by, name) for name in names}
+        targets = {name_of(kind, by, name) for name in names}
         for document in self.documents:
             section = document.value.get(ruling.section)
             for number, written in enumerate(section if isinstance(section, list) else ()):
                 key = written.get(ruling.target) if isinstance(written, dict) else None
-                if isinstance(key, str) and name_of(kind, by, key) in wanted:
+                if isinstance(key, str) and name_of(kind, by, key) in targets:
                     yield Place(document, (ruling.section, number, ruling.target), key)
 
     # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,11 +168,11 @@ class Draft:
     def edit_lists(self, kind: Kind, names: Iterable[str], ids: Iterable[str], new: str | None, *, merge: bool = False) -> int:
         """Write another name, or none, wherever a row of a list names a thing. Returns in how many places. Where things are merged, who
         was not to have one of them needs no word of it any more."""
-        wanted = {("", kind.identities[0].fold(name)) for name in names} | {("id", live_id) for live_id in ids}
+        targets = {("", kind.identities[0].fold(name)) for name in names} | {("id", live_id) for live_id in ids}
         number = 0
 
         def becomes(field: str, written: str, absent: bool) -> str | None:
-            if (field, written if field else kind.identities[0].fold(written)) not in wanted:
+            if (field, written if field else kind.identities[0].fold(written)) not in targets:
                 return written
             return None if merge and absent else new
 
@@ -185,8 +185,8 @@ class Draft:
     def _edit_list(self, place: Place, many: Container[str], end: str, becomes: Becomes) -> int:
         """Edit the list that an item names, if it is one that does. Who reads it says what is wrong with it."""
         written = place.written if isinstance(place.written, dict) else {}
-        called = written.get("columns")
-        columns: Mapping[str, Any] = called if isinstance(called, dict) else {}
+        columns_written = written.get("columns")
+        columns: Mapping[str, Any] = columns_written if isinstance(columns_written, dict) else {}
         try:
             path, stream = files.open_list(place.document.file, str(written["from"]))
             with stream:
@@ -200,9 +200,9 @@ class Draft:
     # ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def changed_files(self) -> Mapping[str, bytes]:
         """The files that the edits change, as they will be."""
-        done = {file: _bom(self._data.get(file, b"")) + splices.result().encode() for file, splices in sorted(self._splices.items())}
+        contents = {file: _bom(self._data.get(file, b"")) + splices.result().encode() for file, splices in sorted(self._splices.items())}
         lists = {file: data for file, (_, data) in sorted(self._lists.items())}
-        return {file: data for file, data in {**done, **lists}.items() if data != self._was(file)}
+        return {file: data for file, data in {**contents, **lists}.items() if data != self._was(file)}
 
     def _was(self, file: str) -> bytes:
         """A file as it was read; nothing of one that is new."""
@@ -211,10 +211,10 @@ class Draft:
     def manifest(self) -> Manifest:
         """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
         changed = self.changed_files()
-        known = {document.file: document for document in self.documents}
+        by_file = {document.file: document for document in self.documents}
 
         def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
-            return read_far(changed[file], file) if file in changed else (known[file], ())
+            return read_far(changed[file], file) if file in changed else (by_file[file], ())
 
         def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
             path, stream = files.open_list(manifest, name)
@@ -223,7 +223,7 @@ class Draft:
             stream.close()
             return path, BytesIO(changed[path])
 
-        names = [file for file in {**known, **changed} if file not in self._lists]
+        names = [file for file in {**by_file, **changed} if file not in self._lists]
         return merge(Source(names, reader, open_list), self.paths, self.kinds, self.layers)
 
     def diff(self) -> Iterator[str]:

@@ -47,27 +47,27 @@ class EntryWriter:
     # All kinds.
     kinds: Kinds
     # All that was seen, by kind.
-    seen: Mapping[str, Sequence[Live]]
+    things: Mapping[str, Sequence[Live]]
     # The ids at the other ends of the links of each thing, by list; empty where no links are wanted.
     links: Mapping[LinkName, Mapping[str, Set[str]]]
     # How entries that stand already, or were made, are referred to, by kind and id.
     ends: dict[Thing, Written] = field(default_factory=dict)
     # The addresses that are in use.
-    taken: set[Address] = field(default_factory=set)
+    addresses: set[Address] = field(default_factory=set)
     # The names that an entry gives as its former ones: a kind, an identity, a key in the form in which keys are equal.
     former: set[tuple[str, str, str]] = field(default_factory=set)
     # What stands in no entry.
-    left: list[LeftOut] = field(default_factory=list)
+    omissions: list[LeftOut] = field(default_factory=list)
 
     def write(self, kind: Kind, things: Sequence[Live]) -> list[Written]:
         """The entries of these things, in a stable order. What none can hold is noted in `left`."""
-        known = Index(kind, self.seen[kind.name])
+        index = Index(kind, self.things[kind.name])
         types = {name: self._types(typed_by) for name, f in kind.fields.items() if (typed_by := f.typed_by)}
         lines = []
         for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):
             if kind.dormant(thing):
-                self.left.append(LeftOut(thing.address, "is archived"))
-            elif (written := self._name(kind, thing, known, types)) is not None:
+                self.omissions.append(LeftOut(thing.address, "is archived"))
+            elif (written := self._name(kind, thing, index, types)) is not None:
                 lines.append((thing, written))
         # Things may lead to others of their own kind, so all of these have their names first.
         for thing, written in lines:
@@ -77,10 +77,10 @@ class EntryWriter:
 
     def _types(self, typing: str) -> Mapping[str, Live]:
         """The things that say of which type a key is; what several say is not sure."""
-        times = Counter(thing.key for thing in self.seen[typing])
-        return {t.key: t for t in self.seen[typing] if times[t.key] == 1 and not self.kinds[typing].dormant(t)}
+        times = Counter(thing.key for thing in self.things[typing])
+        return {t.key: t for t in self.things[typing] if times[t.key] == 1 and not self.kinds[typing].dormant(t)}
 
-    def _name(self, kind: Kind, thing: Live, known: Index, types: Mapping[str, Mapping[str, Live]]) -> dict[str, Written] | None:
+    def _name(self, kind: Kind, thing: Live, index: Index, types: Mapping[str, Mapping[str, Live]]) -> dict[str, Written] | None:
         """The entry with the first identity that means this thing alone; None where none does."""
         why = ""
         for identity in kind.identities:
@@ -91,22 +91,26 @@ class EntryWriter:
             if (kind.name, by, identity.fold(key)) in self.former:
                 why = f"{by}: is the former one of an entry; merge the two"
                 break
-            if find_candidates(kind, known, by, key) != [thing] or address in self.taken:
+            if find_candidates(kind, index, by, key) != [thing] or address in self.addresses:
                 why = why or f"{by}: several live {kind.section} have this one"
                 continue
-            left: list[LeftOut] = []
-            written = {"id": thing.id, **self._fields(kind, thing, types, left)} if by == "id" else self._fields(kind, thing, types, left)
-            if refused := self._check(kind, thing, by, written, left):
+            omissions: list[LeftOut] = []
+            written = (
+                {"id": thing.id, **self._fields(kind, thing, types, omissions)}
+                if by == "id"
+                else self._fields(kind, thing, types, omissions)
+            )
+            if refused := self._check(kind, thing, by, written, omissions):
                 why = why or refused
                 continue
-            self.taken.add(address)
+            self.addresses.add(address)
             self.ends[kind.name, thing.id] = {"id": thing.id} if by == "id" else key
-            self.left += left
+            self.omissions += omissions
             return written
-        self.left.append(LeftOut(thing.address, why or "nothing names it"))
+        self.omissions.append(LeftOut(thing.address, why or "nothing names it"))
         return None
 
-    def _fields(self, kind: Kind, thing: Live, types: Mapping[str, Mapping[str, Live]], left: list[LeftOut]) -> dict[str, Written]:
+    def _fields(self, kind: Kind, thing: Live, types: Mapping[str, Mapping[str, Live]], omissions: list[LeftOut]) -> dict[str, Written]:
         """All that a new thing would not have by itself."""
         written: dict[str, Written] = {}
         for name, about in kind.fields.items():
@@ -114,7 +118,7 @@ class EntryWriter:
             if about.fleeting or value in (None, "", (), {}) or _is_default(about, info, value):
                 continue
             if about.typed_by:
-                values = dict(self._read_typed(kind, thing, name, value, types[name], left))
+                values = dict(self._read_typed(kind, thing, name, value, types[name], omissions))
                 written.update({name: values} if values else {})
             elif about.refers:
                 # Those of its own kind have no names yet.
@@ -124,7 +128,7 @@ class EntryWriter:
         return written
 
     def _read_typed(
-        self, kind: Kind, thing: Live, name: str, values: Mapping[str, Any], types: Mapping[str, Live], left: list[LeftOut]
+        self, kind: Kind, thing: Live, name: str, values: Mapping[str, Any], types: Mapping[str, Live], omissions: list[LeftOut]
     ) -> Iterator[tuple[str, Written]]:
         typed_by = kind.fields[name].typed_by
         assert typed_by
@@ -133,36 +137,36 @@ class EntryWriter:
                 continue
             typing = types.get(key)
             if typing is None or typing.fields.get("model") not in (None, kind.name):
-                left.append(LeftOut(thing.address, f"{name}.{key}: there is no one live {typed_by} of this name"))
+                omissions.append(LeftOut(thing.address, f"{name}.{key}: there is no one live {typed_by} of this name"))
                 continue
             data_type = str(typing.fields.get("data_type"))
             written = write_scalar(value, time=is_time_type(data_type))
             if _reads_back(key, written, value, data_type) and not choices_without(self.kinds[typed_by], typing.fields, value):
                 yield key, written
             else:
-                left.append(LeftOut(thing.address, f"{name}.{key}: a manifest cannot hold it as it is live"))
+                omissions.append(LeftOut(thing.address, f"{name}.{key}: a manifest cannot hold it as it is live"))
 
-    def _check(self, kind: Kind, thing: Live, by: str, written: dict[str, Written], left: list[LeftOut]) -> str:
+    def _check(self, kind: Kind, thing: Live, by: str, written: dict[str, Written], omissions: list[LeftOut]) -> str:
         """Take out what the kind's own entry refuses, or would read as something else. Returns why it can be no entry; "" if it can."""
         while True:
             try:
                 entry = kind.entry.model_validate(written)
             except ValidationError as error:
-                wrong = {str(loc[0]) if loc else "": what for what, loc in explain(error, kind.entry, Guesses())}
+                problems = {str(loc[0]) if loc else "": what for what, loc in explain(error, kind.entry, Guesses())}
             else:
                 read = {name: f for name, f in kind.fields.items() if name in written and not f.typed_by and not f.refers}
-                altered = [name for name, f in read.items() if not f.same(getattr(entry, name), thing.fields[name])]
-                wrong = {name: f"{name}: a manifest cannot hold it as it is live" for name in altered}
-                if not wrong:
+                differing = [name for name, f in read.items() if not f.same(getattr(entry, name), thing.fields[name])]
+                problems = {name: f"{name}: a manifest cannot hold it as it is live" for name in differing}
+                if not problems:
                     return ""
             others = {i.field for i in kind.identities if i.field != by} & written.keys()
-            if by == "id" and wrong.keys() == {""} and others:
+            if by == "id" and problems.keys() == {""} and others:
                 # Beside an id some kinds take no other name.
-                wrong = dict.fromkeys(others, "")
-            if wrong.keys() & {"", by, *kind.required_keys}:
-                return next(iter(wrong.values()))
-            left += (LeftOut(thing.address, why) for why in wrong.values() if why)
-            for name in wrong:
+                problems = dict.fromkeys(others, "")
+            if problems.keys() & {"", by, *kind.required_keys}:
+                return next(iter(problems.values()))
+            omissions += (LeftOut(thing.address, why) for why in problems.values() if why)
+            for name in problems:
                 written.pop(name, None)
 
     def _lead(self, kind: Kind, thing: Live, written: dict[str, Written]) -> None:
@@ -170,7 +174,7 @@ class EntryWriter:
         for name, target in kind.references.items():
             if name in written and not isinstance(end := self.ends.get((target, thing.fields[name])), str):
                 del written[name]
-                self.left.append(LeftOut(thing.address, f"{name}: the {target} that it leads to is not exported by its name"))
+                self.omissions.append(LeftOut(thing.address, f"{name}: the {target} that it leads to is not exported by its name"))
             elif name in written:
                 written[name] = end
         for link in kind.links:
@@ -180,7 +184,9 @@ class EntryWriter:
                 written[link.field] = sorted(ends, key=lambda end: (not isinstance(end, str), str(end)))
             if len(ends) < len(ids):
                 section = self.kinds[link.target].section
-                self.left.append(LeftOut(thing.address, f"{link.field}: some lead to {section} that are neither exported nor declared"))
+                self.omissions.append(
+                    LeftOut(thing.address, f"{link.field}: some lead to {section} that are neither exported nor declared")
+                )
 
 
 def _is_default(about: Field, info: FieldInfo, value: Any) -> bool:

@@ -167,24 +167,24 @@ def replace_all(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None
 def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:
     """Replace files by others, each in one step and none before all of them are on the disk; they keep their modes where none is given.
     Raises OSError with the file; what was there stays then."""
-    staged: dict[str, Path] = {}
+    temporary: dict[str, Path] = {}
     at = Path()
     try:
         for at, text in texts.items():
             at.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=at.parent, prefix=f".{at.name}.")
-            staged[name] = at
+            temporary[name] = at
             with os.fdopen(handle, "wb") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(handle)
             os.chmod(name, mode or (at.stat().st_mode if at.exists() else 0o644))
-        for name, at in staged.items():
+        for name, at in temporary.items():
             os.replace(name, at)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(at)) from None
     finally:
-        for name in staged:
+        for name in temporary:
             Path(name).unlink(missing_ok=True)
 
 

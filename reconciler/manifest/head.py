@@ -10,25 +10,25 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policies import Model, describe, policy_model, with_keys
-from reconciler.core.model.policy import ApprovalEntry, Policy, Written
+from reconciler.core.model.policy import ApprovalEntry, Policy, StrictModel
 from reconciler.core.model.scalars import Name, NotNull, doc
 from reconciler.core.model.written import quote
 
 
-class PinEntry(Written):
+class PinEntry(StrictModel):
     """The pin: a token for any other workspace is refused. A plan without a pin warns."""
 
     app_id: Annotated[Name | None, NotNull, doc("The id of the workspace, as `reconciler auth status` prints it.", "ecahpwf5")] = None
     region: Annotated[Literal["us", "eu", "au"] | None, NotNull, doc("Where Intercom hosts the workspace.", "eu")] = None
 
 
-class EnvEntry(Written):
+class EnvEntry(StrictModel):
     """One environment: its overlays are the files `*.NAME.yaml`, which are read with `--env NAME` alone."""
 
     sections: tuple[str, ...] | None = None
 
 
-class Head(Written):
+class Head(StrictModel):
     """What a manifest says beside its sections."""
 
     name: Annotated[
@@ -45,13 +45,13 @@ class Head(Written):
             [{"hash": "40ad9ed865cf", "people": 2, "reason": "The trials are over", "by": "Inara Serra", "expires": "2026-12-31"}],
         ),
     ] = ()
-    rules: Annotated[tuple[Written, ...], doc("Who has something by what is true of them, instead of by a list.", [])] = ()
+    rules: Annotated[tuple[StrictModel, ...], doc("Who has something by what is true of them, instead of by a list.", [])] = ()
     envs: Annotated[
         dict[str, EnvEntry], doc("Environments by their names: those that have no overlay, or do without some sections.", {"test": {}})
     ] = {}
 
 
-class PolicyFile(Written):
+class PolicyFile(StrictModel):
     """What `--policy FILE` may hold: the rules of the base branch."""
 
     policy: Policy = Policy()
@@ -61,11 +61,14 @@ class PolicyFile(Written):
 @cache
 def head_model(kinds: Kinds) -> type[Head]:
     """The head of manifests of these kinds."""
-    head, shown = _of_kinds(Head, kinds), list(kinds.by_section)[:2]
+    head, some = _of_kinds(Head, kinds), list(kinds.by_section)[:2]
     section = Annotated[str, AfterValidator(partial(_section, kinds)), WithJsonSchema({"enum": list(kinds.by_section)})]
-    sections: Any = Annotated[tuple[section, ...] | None, NotNull, doc("The sections that it has; all where none are named.", shown)], None
+    sections: Any = (
+        Annotated[tuple[section, ...] | None, NotNull, doc("The sections that it has; all where none are named.", some)],
+        None,
+    )
     env = with_keys(EnvEntry, {"sections": sections})
-    envs = describe(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])
+    envs = describe(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": some}}])
     if kinds.ruling is None:
         return with_keys(head, {"envs": envs})
     rules = GenericAlias(tuple, (kinds.ruling.entry, ...))

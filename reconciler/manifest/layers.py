@@ -39,7 +39,7 @@ BASE = Layers()
 
 
 @dataclass(frozen=True)
-class Sorted:
+class SortedFiles:
     """The files of a source, read, as layers."""
 
     # The files that hold for every environment.
@@ -60,28 +60,28 @@ def paths_with_overlays(paths: Sequence[str], layers: Layers) -> Iterator[str]:
             yield from (f"{posixpath.splitext(path)[0]}.{env}{suffix}" for env in layers.overlays for suffix in SUFFIXES)
 
 
-def sort_out(source: Source, paths: Sequence[str], layers: Layers) -> Sorted:
+def sort_out(source: Source, paths: Sequence[str], layers: Layers) -> SortedFiles:
     """Read the base and the overlays that are wanted. A file is an overlay of an environment if it is called so and stands beside its
     base, or if the environment is wanted, listed under `envs:`, or has another overlay."""
-    known = {env_of(name) for name in source.names} - {env_of(name) for name in without_overlays(source.names)}
-    wanted = {env for env in layers.overlays if any(env_of(name) == env for name in source.names)}
-    base, problems = read_documents(source, [name for name in source.names if env_of(name) not in known | wanted])
-    known |= {str(env) for document in base for env in _list_envs(document)}
-    base = [document for document in base if env_of(document.file) not in known]
-    problems = [problem for problem in problems if env_of(problem.mark.file) not in known]
+    envs = {env_of(name) for name in source.names} - {env_of(name) for name in without_overlays(source.names)}
+    wanted_envs = {env for env in layers.overlays if any(env_of(name) == env for name in source.names)}
+    base, problems = read_documents(source, [name for name in source.names if env_of(name) not in envs | wanted_envs])
+    envs |= {str(env) for document in base for env in _list_envs(document)}
+    base = [document for document in base if env_of(document.file) not in envs]
+    problems = [problem for problem in problems if env_of(problem.mark.file) not in envs]
     names = {env: [name for name in source.names if env_of(name) == env] for env in layers.overlays}
     overlays = [read_documents(source, names[env]) for env in layers.overlays]
-    given = [name for name in paths if name in source.names and env_of(name) in known.difference(layers.overlays)]
-    problems += chain.from_iterable(wrong for _, wrong in overlays)
-    problems += (_refuse_overlay(name) for name in given)
-    return Sorted(base, [documents for documents, _ in overlays], problems, frozenset(known | wanted))
+    overlay_paths = [name for name in paths if name in source.names and env_of(name) in envs.difference(layers.overlays)]
+    problems += chain.from_iterable(more for _, more in overlays)
+    problems += (_refuse_overlay(name) for name in overlay_paths)
+    return SortedFiles(base, [documents for documents, _ in overlays], problems, frozenset(envs | wanted_envs))
 
 
 def without_overlays(names: Sequence[str]) -> Sequence[str]:
     """These files without those that are called as an overlay and stand beside their base, and others of the same environments."""
     stems = {posixpath.splitext(name)[0] for name in names}
-    known = {env for stem, env in map(_split, names) if env and stem in stems}
-    return [name for name in names if env_of(name) not in known]
+    envs = {env for stem, env in map(_split, names) if env and stem in stems}
+    return [name for name in names if env_of(name) not in envs]
 
 
 def env_of(name: str) -> str:
@@ -106,7 +106,7 @@ def _refuse_overlay(name: str) -> Problem:
     return Problem(Mark(name), f"is an overlay of the environment {env}", f"give --env {env}, or leave the file out")
 
 
-def check_known(files: Sorted, layers: Layers) -> None:
+def check_known(files: SortedFiles, layers: Layers) -> None:
     """Raises Usage for an environment of which the files know nothing."""
     for env in layers.overlays:
         if env not in files.environments:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from reconciler.core.model.entry import NullableText
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.policy import Written
+from reconciler.core.model.policy import StrictModel
 from reconciler.core.model.scalars import Name, NotNull, doc
 from reconciler.core.model.written import Plain, is_null, quote
 from reconciler.errors import Mark
@@ -27,7 +27,7 @@ from reconciler.manifest.source import Unopened
 LONGEST = 1_000_000
 
 
-class ListEntry(Written):
+class ListEntry(StrictModel):
     """Many entries from a file beside this one, a row each. Any other key of an entry may stand here too, and holds for all rows."""
 
     source: Annotated[
@@ -70,12 +70,12 @@ class _Rows:
         return (0,) * number
 
 
-def _holds(shared: Mapping[str, Any], inner: Sequence[Any]) -> bool:
+def _holds(own: Mapping[str, Any], inner: Sequence[Any]) -> bool:
     """Whether what stands at a place of an entry is what its item says for all rows."""
-    value, step = shared.get(inner[0]), inner[1] if len(inner) > 1 else None
+    value, step = own.get(inner[0]), inner[1] if len(inner) > 1 else None
     if isinstance(value, list) and isinstance(step, int):
         return step < len(value)
-    return step in value if isinstance(value, dict) and step is not None else inner[0] in shared
+    return step in value if isinstance(value, dict) and step is not None else inner[0] in own
 
 
 class _List:
@@ -184,13 +184,13 @@ class _List:
 
     def _is_named(self, mark: Mark, row: Mapping[str, Any]) -> bool:
         """Whether a row is named by what `key:` says; noted where it is not."""
-        wanted, names = self.entry.key, [by for by in ("id", *self.kind.identity) if by in self.kind.identity and by in row]
-        if wanted is None or names[:1] == [wanted]:
+        key, names = self.entry.key, [by for by in ("id", *self.kind.identity) if by in self.kind.identity and by in row]
+        if key is None or names[:1] == [key]:
             return True
-        if wanted not in names:
-            self.contents.note(mark, f"has no {wanted}, which is to name it (`key:`)", "write it, or remove the line")
+        if key not in names:
+            self.contents.note(mark, f"has no {key}, which is to name it (`key:`)", "write it, or remove the line")
         else:
-            what = f"is named by its {names[0]}, and not by its {wanted} (`key:`)"
+            what = f"is named by its {names[0]}, and not by its {key} (`key:`)"
             self.contents.note(mark, what, f"write `key: {names[0]}`, or `columns: {{{names[0]}: null}}`")
         return False
 

@@ -62,8 +62,8 @@ def _lay(under: Raw, over: Raw, written: dict[str, Any]) -> Raw:
 
 def lay_head(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """The head of a manifest with that of an overlay over it, key by key."""
-    laid = {**under, **over}
+    head = {**under, **over}
     for key in under.keys() & over.keys():
         if isinstance(under[key], dict) and isinstance(over[key], dict):
-            laid[key] = lay_head(under[key], over[key])
-    return laid
+            head[key] = lay_head(under[key], over[key])
+    return head

@@ -22,7 +22,7 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head
-from reconciler.manifest.layers import BASE, Layers, Sorted, check_known, sort_out
+from reconciler.manifest.layers import BASE, Layers, SortedFiles, check_known, sort_out
 from reconciler.manifest.resources import check_circles, check_former, check_successors, resource_of
 from reconciler.manifest.ruling import read_rules
 from reconciler.manifest.sections import read_documents
@@ -53,7 +53,7 @@ def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS, layers: La
     return _assemble(sort_out(source, paths, layers), source, paths, kinds, layers)
 
 
-def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
+def _assemble(files: SortedFiles, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
     contents = Contents(kinds, files.problems, {problem.mark for problem in files.problems}, source.open_list, layers)
     contents.files += (document.file for document in chain(files.base, *files.overlays))
     head = read_documents(contents, files.base, files.overlays)
@@ -80,7 +80,7 @@ def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
         sections=frozenset(contents.sections),
         approvals=head.approvals,
         files=tuple(dict.fromkeys(contents.files)),
-        named="name" in head.model_fields_set,
+        has_name="name" in head.model_fields_set,
         env=layers.env,
         environments=files.environments,
         rules=rules,

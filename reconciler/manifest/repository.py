@@ -129,9 +129,9 @@ def _merge_base(ref: str) -> str:
     raise ReconcilerError(f"--base {ref}: {text}")
 
 
-def _git(*arguments: str, given: bytes = b"") -> bytes:
+def _git(*arguments: str, stdin: bytes = b"") -> bytes:
     """What git says of the repository around us; a clone without all objects brings them first. Raises ReconcilerError without git."""
     try:
-        return git(*arguments, environ=os.environ, given=given, within=FETCHING)
+        return git(*arguments, environ=os.environ, stdin=stdin, within=FETCHING)
     except NoGit:
         raise ReconcilerError("--base needs git, and there is none here") from None

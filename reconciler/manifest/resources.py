@@ -26,8 +26,7 @@ def resource_of(contents: Contents, item: Item) -> Resource:
     links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in values}
     if not contents.problems:
         links = contents.link_lists.setdefault((*links, *map(id, links.values())), links)
-    managed = kind.fields
-    fields = {name: value for name, value in values.items() if name in managed}
+    fields = {name: value for name, value in values.items() if name in kind.fields}
     if item.state in ("absent", "archived"):
         _check_gone(contents, item, (*fields, *links))
     # Most entries say nothing else.
@@ -69,8 +68,8 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
     """A list of links. The same one for all entries that have the same and nothing wrong in it."""
     links: Sequence[LinkItem] = item.values[field]
     below = item.below(field)
-    if known := contents.links.get((target, links, below)):
-        return known
+    if links_before := contents.links.get((target, links, below)):
+        return links_before
     present: dict[Address, int] = {}
     absent: dict[Address, int] = {}
     whole = True

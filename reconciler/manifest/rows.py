@@ -56,18 +56,18 @@ def _edit_cell(cell: str, becomes: Becomes) -> tuple[str, int]:
     if not number:
         return cell, 0
     there = {bare.casefold() for new, (_, bare) in zip(renamed, names, strict=True) if new == bare}
-    kept = []
+    rest = []
     for new, (name, bare) in zip(renamed, names, strict=True):
         if new == bare:
-            kept.append(name)
+            rest.append(name)
         elif new is not None and ";" in new:
             raise Usage(
                 f"{quote(new)} cannot stand in a cell of CSV, where ; parts names; choose another name, or make the list JSON Lines"
             )
         elif new is not None and new.casefold() not in there:
             there.add(new.casefold())
-            kept.append(name.replace(bare, new))
-    text = ";".join(kept)
+            rest.append(name.replace(bare, new))
+    text = ";".join(rest)
     quotes = cell.startswith('"') or set(text) & set('",')
     return '"' + text.replace('"', '""') + '"' if quotes else text, number
 
@@ -105,17 +105,17 @@ def _edit_items(items: Any, end: str, becomes: Becomes) -> tuple[Any, int]:
     """The items of a list where names are other ones, each once, and how many they are. A list with a fraction stays: 1.10 would become
     1.1."""
     plain = isinstance(items, list) and not any(isinstance(item, float) for item in items)
-    named = [(item, *_name_of(item, end)) for item in items] if plain else []
-    renamed = [becomes("id" if by == "id" else "", name, _is_absent(item)) for item, by, name in named]
-    there = {name.casefold() for new, (item, _, name) in zip(renamed, named, strict=True) if new == name and not _is_absent(item)}
-    kept: list[Any] = []
-    for new, (item, by, name) in zip(renamed, named, strict=True):
+    pairs = [(item, *_name_of(item, end)) for item in items] if plain else []
+    renamed = [becomes("id" if by == "id" else "", name, _is_absent(item)) for item, by, name in pairs]
+    there = {name.casefold() for new, (item, _, name) in zip(renamed, pairs, strict=True) if new == name and not _is_absent(item)}
+    rest: list[Any] = []
+    for new, (item, by, name) in zip(renamed, pairs, strict=True):
         if new == name:
-            kept.append(item)
+            rest.append(item)
         elif new is not None and new.casefold() not in there:
             there.add(new.casefold())
-            kept.append({**item, by: new} if by == end else new)
-    return kept, sum(new != name for new, (_, _, name) in zip(renamed, named, strict=True))
+            rest.append({**item, by: new} if by == end else new)
+    return rest, sum(new != name for new, (_, _, name) in zip(renamed, pairs, strict=True))
 
 
 def _name_of(item: Any, end: str) -> tuple[str, str]:

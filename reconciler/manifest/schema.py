@@ -40,8 +40,8 @@ def for_editors(about: Any) -> Any:
         return [for_editors(one) for one in about]
     if not isinstance(about, dict):
         return about
-    held = about.get("default", "")
-    null = held is None or (isinstance(held, dict) and None in held.values())
+    default = about.get("default", "")
+    null = default is None or (isinstance(default, dict) and None in default.values())
     return {key: for_editors(one) for key, one in about.items() if not (key == "default" and null)}
 
 
@@ -50,8 +50,8 @@ def _section(kind: Kind, entry: dict[str, Any]) -> dict[str, Any]:
     for name in (*kind.fields, *(link.field for link in kind.links)):
         # What is not written is left alone. Editors would offer the model's default as a value.
         properties[name].pop("default", None)
-    required = entry.get("required") or [kind.identities[0].field]
-    example = {name: properties[name]["examples"][0] for name in required if "examples" in properties[name]}
+    keys = entry.get("required") or [kind.identities[0].field]
+    example = {name: properties[name]["examples"][0] for name in keys if "examples" in properties[name]}
     short = [{"type": ["string", "number", "boolean"]}] if kind.short else []
     ways = [*short, *({"$ref": f"#/$defs/{kind.entry.__name__}{suffix}"} for suffix in ("", "List"))]
     return {"type": "array", "items": {"anyOf": ways}, "description": entry["description"], "examples": [[example]]}

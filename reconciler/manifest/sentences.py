@@ -26,9 +26,9 @@ def not_a_list(name: str, value: Any) -> tuple[str, str]:
     return f"`{name}:` {'has no value' if is_null(value) else 'is not a list'}", "write [] for none, or remove the line"
 
 
-def closest(key: str, known: tuple[str, ...]) -> str:
+def closest(key: str, candidates: tuple[str, ...]) -> str:
     """The known name that is like a key; empty if none is."""
-    return next(iter(difflib.get_close_matches(key, known, 1)), "") if len(key) <= LONGEST_GUESSED else ""
+    return next(iter(difflib.get_close_matches(key, candidates, 1)), "") if len(key) <= LONGEST_GUESSED else ""
 
 
 @dataclass
@@ -37,18 +37,18 @@ class Guesses:
     guessed, as no more are shown."""
 
     # By the key and what is known in its place.
-    made: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    suggestions: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
-    def closest(self, key: str, known: tuple[str, ...]) -> str:
+    def closest(self, key: str, candidates: tuple[str, ...]) -> str:
         """The known key that is like this one; empty if none is, or too many were asked for."""
-        if (key, known) not in self.made and len(self.made) < LINES:
-            self.made[key, known] = closest(key, known)
-        return self.made.get((key, known), "")
+        if (key, candidates) not in self.suggestions and len(self.suggestions) < LINES:
+            self.suggestions[key, candidates] = closest(key, candidates)
+        return self.suggestions.get((key, candidates), "")
 
-    def suggest(self, key: str, known: tuple[str, ...]) -> str:
+    def suggest(self, key: str, candidates: tuple[str, ...]) -> str:
         """What to do about a key that is not known."""
-        close = self.closest(key, known)
-        return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
+        close = self.closest(key, candidates)
+        return f"did you mean {close}?" if close else f"known are {', '.join(candidates)}"
 
 
 def explain(error: ValidationError, model: type[BaseModel], guesses: Guesses) -> Iterator[tuple[str, Loc]]:

@@ -51,7 +51,7 @@ def read_documents(source: Source, names: Sequence[str]) -> tuple[list[Document]
     documents: list[Document] = []
     problems: list[Problem] = []
     for name in names:
-        document, wrong = source.read(name)
-        problems += wrong
+        document, problem = source.read(name)
+        problems += problem
         documents += [document] if document else []
     return documents, problems

@@ -38,15 +38,15 @@ def inline(value: Any) -> str:
 def in_lines(value: Mapping[str, Any] | Sequence[Any], column: int) -> list[str]:
     """A map or list as lines that begin at a column, as `fmt` writes them: what fits on one line stands on one."""
     lines: list[str] = []
-    keyed = isinstance(value, Mapping)
+    is_map = isinstance(value, Mapping)
     for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-        head, text = " " * column + (f"{as_yaml(str(key))}:" if keyed else "-"), inline(item)
+        head, text = " " * column + (f"{as_yaml(str(key))}:" if is_map else "-"), inline(item)
         holds = isinstance(item, Mapping | list | tuple) and len(item) > 0
-        if not holds or (len(head) + 1 if keyed else column) + len(text) <= WIDTH:
+        if not holds or (len(head) + 1 if is_map else column) + len(text) <= WIDTH:
             lines.append(f"{head} {text}")
             continue
         body = in_lines(item, column + 2)
-        lines += [head, *body] if keyed else [f"{head} {body[0].lstrip()}", *body[1:]]
+        lines += [head, *body] if is_map else [f"{head} {body[0].lstrip()}", *body[1:]]
     return lines
 
 

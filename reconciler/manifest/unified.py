@@ -34,9 +34,9 @@ def diff_lines(text: str, splices: Sequence[Splice], show: Show = lambda number,
     shift = 0
     for hunk in _hunks(list(_edits(text, lines, splices))):
         first, last = max(hunk[0].start - CONTEXT, 0), min(hunk[-1].end + CONTEXT, len(lines))
-        grown = sum(len(edit.new) - (edit.end - edit.start) for edit in hunk)
-        yield f"@@ -{_range(first, last - first)} +{_range(first + shift, last - first + grown)} @@"
-        shift += grown
+        growth = sum(len(edit.new) - (edit.end - edit.start) for edit in hunk)
+        yield f"@@ -{_range(first, last - first)} +{_range(first + shift, last - first + growth)} @@"
+        shift += growth
         yield from (f"{sign}{show(number, line.removesuffix(CR))}" for sign, number, line in _body(lines, hunk, first, last))
 
 
@@ -88,8 +88,8 @@ def _edit(text: str, lines: Sequence[str], starts: Sequence[int], group: Sequenc
     first, last = (min(bisect_right(starts, at) - 1, len(lines)) for at in (group[0][0], max(end for _, end, _ in group)))
     last = min(last + 1, len(lines))
     parts, at = [], starts[first]
-    for start, end, put in group:
-        parts += [text[at : max(at, start)], put]
+    for start, end, insert in group:
+        parts += [text[at : max(at, start)], insert]
         at = max(at, end)
     parts.append(text[at : starts[last]])
     old, new = lines[first:last], "".join(parts)

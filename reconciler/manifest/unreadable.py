@@ -20,7 +20,7 @@ class _Sentence(NamedTuple):
     """What libyaml or PyYAML's own parser says, and what it means for somebody who writes a manifest."""
 
     # A regular expression for their message.
-    said: str
+    pattern: str
     # What is wrong; `{line}` is the line where it begins.
     what: str
     # What to do now.
@@ -55,7 +55,7 @@ def explain_syntax(error: yaml.YAMLError, file: str, data: bytes) -> Problem:
     message = f"{error.context or ''}: {error.problem or ''}"
     start = error.context_mark.line + 1 if error.context_mark else mark.line
     for sentence in _SENTENCES:
-        if re.search(sentence.said, message):
+        if re.search(sentence.pattern, message):
             return Problem(mark, sentence.what.format(line=start), sentence.now)
     return Problem(mark, f"this is not YAML ({message.strip(': ')})", "compare it with the lines above")
 

@@ -27,12 +27,12 @@ def validate(kind: Kind, entries: Sequence[Any]) -> Iterator[Values | Validation
 
 def _validate_all(kind: Kind, entries: Sequence[Any]) -> Sequence[Values]:
     """The values of all entries. Raises ValueError where one is wrong."""
-    found = _adapter(kind.entry).validate_python(entries)
-    for values in found:
+    rows = _adapter(kind.entry).validate_python(entries)
+    for values in rows:
         if kind.identity.keys().isdisjoint(values):
             raise ValueError("nothing names it")
         kind.entry.check_values(values)
-    return found
+    return rows
 
 
 def _validate_one(entry: type[Entry], written: Any) -> Values | ValidationError:
@@ -47,8 +47,8 @@ def _adapter(entry: type[Entry]) -> TypeAdapter[list[dict[str, Any]]]:
     """What takes the same entries as the model does and makes dictionaries of them, without the keys that are not written: a model holds
     all keys, and takes four times as long to make."""
     # No checker of types follows a dictionary that is typed while it runs.
-    listed, typed = cast(Any, list), cast(Any, TypedDict)
-    written = typed(entry.__name__, {name: _type_of(info) for name, info in entry.model_fields.items()}, total=False)
+    listed, typed_dict = cast(Any, list), cast(Any, TypedDict)
+    written = typed_dict(entry.__name__, {name: _type_of(info) for name, info in entry.model_fields.items()}, total=False)
     written.__pydantic_config__ = ConfigDict(extra="forbid")
     return TypeAdapter(listed[written])
 

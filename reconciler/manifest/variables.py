@@ -20,10 +20,10 @@ class Unfilled(Exception):
 
 def fill_in(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any | None:
     """What is written, with the values of its variables; None where one of them has none, or is in a personal field, which is noted."""
-    wrong = False
+    has_problem = False
 
     def fill(written: Any, loc: Loc) -> Any:
-        nonlocal wrong
+        nonlocal has_problem
         if isinstance(written, dict):
             return {key: fill(value, (*loc, key)) for key, value in written.items()}
         if isinstance(written, list):
@@ -33,12 +33,12 @@ def fill_in(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any
         try:
             return substitute(written, contents.layers.variables, next((step for step in loc if step in personal), None))
         except Unfilled as unfilled:
-            wrong = True
+            has_problem = True
             contents.note(raw.mark(*loc), *unfilled.args)
         return written
 
     value = fill(raw.written, ())
-    return None if wrong else value
+    return None if has_problem else value
 
 
 def without_variables(value: Any) -> Any:

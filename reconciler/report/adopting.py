@@ -32,4 +32,4 @@ def says(find: Find) -> str:
 
 def left_out(adoption: Adoption) -> str:
     """Why some of what was declared is not listed; empty where all is."""
-    return ", ".join(f"{number} {why}" for why, number in adoption.left.items())
+    return ", ".join(f"{number} {why}" for why, number in adoption.omissions.items())

@@ -28,7 +28,7 @@ class Events:
     """Writes events to a stream, or nowhere, from several threads. A failure to write never ends an apply; `check` raises it."""
 
     def __init__(self, stream: TextIO | None, now: Callable[[], datetime] = _utc) -> None:
-        self._out = Terminal(stream, what="the events")
+        self._out = Terminal(stream, name="the events")
         self._now = now
         self._lock = threading.Lock()
         self._write("start")
@@ -65,5 +65,5 @@ def _reason(text: str) -> str:
     """Intercom's own message, in which no e-mail is readable, not even one that the cut goes through."""
     if len(text) > 2 * LONGEST:
         text = text[: 2 * LONGEST].rsplit(None, 1)[0]
-    masked = str(hide(text, False))
-    return masked if len(masked) <= LONGEST else masked[:LONGEST] + "…"
+    reason = str(hide(text, False))
+    return reason if len(reason) <= LONGEST else reason[:LONGEST] + "…"

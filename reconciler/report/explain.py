@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.compare.explain import Explanation, FieldSides, LinkSides
-from reconciler.core.compare.since import Made
-from reconciler.core.compare.trail import Written
+from reconciler.core.compare.since import Attachment
+from reconciler.core.compare.trail import Write
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Cause
 from reconciler.core.model.desired import Resource
@@ -141,7 +141,7 @@ class _Writer:
         return row | {"same": one.same, "applied": one.applied.value, **_run(one.write)}
 
     def write_link(self, one: LinkSides) -> Document:
-        since, by = self.date_link(one.made)
+        since, by = self.date_link(one.attachment)
         planned = [c for c in self.plan.changes if c.address == self.sides.address and c.target == one.target]
         return {
             "list": one.field,
@@ -166,11 +166,11 @@ class _Writer:
         members = self.sides.members
         return row | ({"matching": len(members.matching), "having": len(members.having)} if members else {})
 
-    def date_link(self, made: Made | None) -> tuple[str | None, str | None]:
+    def date_link(self, attachment: Attachment | None) -> tuple[str | None, str | None]:
         """When a link was made, and by whom."""
-        if made is None:
+        if attachment is None:
             return None, None
-        return _time(made.at), self.show_text(self.people.get(made.who) or made.who) or None
+        return _time(attachment.at), self.show_text(self.people.get(attachment.by) or attachment.by) or None
 
 
 def _is_about(row: Document, name: str) -> bool:
@@ -186,5 +186,5 @@ def _time(seconds: float | None) -> str | None:
     return format_time(int(seconds)) if seconds else None
 
 
-def _run(write: Written | None) -> Document:
+def _run(write: Write | None) -> Document:
     return {"run": write.run if write else None, "at": _time(write.at) if write else None}

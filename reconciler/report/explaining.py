@@ -58,7 +58,7 @@ class _Look:
         yield f"  live      {_say_live(document['live'])}"
         if "rule" in document:
             yield f"  rule      {_say_rule(document['rule'])}"
-        yield from (f"            {clean(guarded)}" for guarded in _list_guards(document))
+        yield from (f"            {clean(guard_line)}" for guard_line in _list_guards(document))
         yield ""
 
     def fields(self, document: Document) -> Iterator[str]:
@@ -74,10 +74,10 @@ class _Look:
             links = [link for link in document["links"] if link["list"] == name]
             yield self.title(f"{clean(name)} ({len(links):,})")
             plain = [link for link in links if not link["action"]]
-            left = plain if self.full else plain[:FEW]
-            yield from (_say_link(link, document) for link in chain((link for link in links if link["action"]), left))
-            if len(left) < len(plain):
-                yield f"    and {len(plain) - len(left):,} more that stay as they are (--full lists them)"
+            listed = plain if self.full else plain[:FEW]
+            yield from (_say_link(link, document) for link in chain((link for link in links if link["action"]), listed))
+            if len(listed) < len(plain):
+                yield f"    and {len(plain) - len(listed):,} more that stay as they are (--full lists them)"
             yield ""
 
     def linked_from(self, document: Document) -> Iterator[str]:
@@ -136,13 +136,13 @@ def _say_record(document: Document) -> str:
     beside = f"; `name: {clean(under)}` has it on record too" if under else ""
     if record is None:
         return f"never, as far as is on record{beside}"
-    whose = "ours" if record["owned"] else "not ours: neither made nor adopted by us"
+    ownership = "ours" if record["owned"] else "not ours: neither made nor adopted by us"
     when = f"{clean(record['at'])}, " if record["at"] else ""
     run = f"by run {clean(record['run'])}, " if record["run"] else ""
-    gone = "; it ended then, as declared" if record["ended"] else "; deleted since" if record["deleted"] else ""
+    ending = "; it ended then, as declared" if record["ended"] else "; deleted since" if record["deleted"] else ""
     live = document["live"]
     another = f"; that was another one (id {clean(record['id'])})" if live and live["id"] != record["id"] else ""
-    return f"{when}{run}{whose}{gone}{another}{beside}"
+    return f"{when}{run}{ownership}{ending}{another}{beside}"
 
 
 def _say_live(live: Document | None) -> str:
@@ -185,8 +185,8 @@ def _say_field(field: Document, document: Document) -> str:
         text = f"declared {declared}, live {live}{f'; to it: {inside}' if inside else ''}"
     run = f", by run {clean(field['run'])} at {clean(field['at'])}" if field["run"] else ""
     never = field["applied"] == Applied.NEVER
-    said = f"applied: {field['applied']}{', of which only a digest is left' if field['applied'] == Applied.OTHER else ''}{run}"
-    return f"{text}; {field['applied'] if never else said}" if field["claimed"] or not never else text
+    applied = f"applied: {field['applied']}{', of which only a digest is left' if field['applied'] == Applied.OTHER else ''}{run}"
+    return f"{text}; {field['applied'] if never else applied}" if field["claimed"] or not never else text
 
 
 def _is_gone(document: Document) -> bool:
@@ -197,7 +197,7 @@ def _is_gone(document: Document) -> bool:
 def _say_link(link: Document, document: Document) -> str:
     symbol = SIGNS[link["action"]].symbol if link["action"] else "=" if link["declared"] == "present" and link["live"] else " "
     place = words.describe_place(link["source"])
-    said = f"{clean(link['declared'])} ({place})" if link["declared"] else "not written"
+    entry = f"{clean(link['declared'])} ({place})" if link["declared"] else "not written"
     since = f" since {clean(link['live_since'])}" if link["live_since"] else ""
     by = f" by {clean(link['by'])}" if link["by"] else ""
     live = f"live{since}{by}" if link["live"] else "not live"
@@ -207,7 +207,7 @@ def _say_link(link: Document, document: Document) -> str:
     decides = _say_decision(link, document)
     when = "due, with `apply --only rules`" if link.get("due") else "next plan"
     then = f"; {when}: {clean(link['action'])}" if link["action"] else ""
-    return f"  {symbol} {clean(link['target'])}: {said}; {live}; {ours}; {decides}{then}"
+    return f"  {symbol} {clean(link['target'])}: {entry}; {live}; {ours}; {decides}{then}"
 
 
 def _say_decision(link: Document, document: Document) -> str:
@@ -237,10 +237,10 @@ def _say_verdict(document: Document) -> str:
         return f"Due, and left to `apply --only rules`: {text}."
     if text:
         return f"Planned: {text}."
-    held = any(note["topic"] in words.OPEN for note in plan["notes"])
+    has_open_note = any(note["topic"] in words.OPEN for note in plan["notes"])
     return (
         "Nothing is planned, for what is noted above."
-        if held
+        if has_open_note
         else "Nothing is planned: it is as declared."
         if document["declared"]
         else "Nothing is planned: it is as its rules say."

@@ -25,15 +25,15 @@ def count_sections(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {words[section]}" for section, number in counts.items() if number)
 
 
-def list_left_out(left: Iterable[tuple[Address, str]], app_id: str) -> Iterator[str]:
+def list_left_out(omissions: Iterable[tuple[Address, str]], app_id: str) -> Iterator[str]:
     """What an export could not hold, one line for each cause."""
     causes: dict[tuple[str, str], list[Address]] = {}
-    for address, why in left:
+    for address, why in omissions:
         causes.setdefault((address.kind, re.sub(r'"[^"]*" ', "", why)), []).append(address)
     for (_, why), addresses in causes.items():
-        named = ", ".join(show_address(address, app_id) for address in addresses[:PLACES])
+        names = ", ".join(show_address(address, app_id) for address in addresses[:PLACES])
         more = f" and {len(addresses) - PLACES:,} more" if len(addresses) > PLACES else ""
-        yield clean(f"left out: {named}{more}: {hide(why, False)}")
+        yield clean(f"left out: {names}{more}: {hide(why, False)}")
 
 
 def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
@@ -44,7 +44,7 @@ def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
             link = f"{change.link.field} ({show_address(change.target, app_id)})"
             reasons.setdefault((change.address, str(change.mark)), []).append(link)
         else:
-            names = [moved.path for moved in change.fields] or [str(change.action)]
+            names = [field.path for field in change.fields] or [str(change.action)]
             reasons.setdefault((change.address, str(change.mark)), []).extend(names)
     for (address, mark), names in reasons.items():
         yield clean(f"kept as written, live is otherwise: {show_address(address, app_id)}: {', '.join(names)} ({mark})")
@@ -58,7 +58,7 @@ def list_accepted(changes: Iterable[Change], app_id: str) -> Iterator[str]:
     """What the manifest says now as live has it, a line for each change that would have put it right."""
     for change in changes:
         if isinstance(change, LinkChange):
-            what = f"{change.link.field} {show_address(change.target, app_id)}"
+            text = f"{change.link.field} {show_address(change.target, app_id)}"
         else:
-            what = ", ".join(moved.path for moved in change.fields) if change.action not in _NOW else _NOW[change.action]
-        yield clean(f"as live has it: {show_address(change.address, app_id)}: {what}")
+            text = ", ".join(field.path for field in change.fields) if change.action not in _NOW else _NOW[change.action]
+        yield clean(f"as live has it: {show_address(change.address, app_id)}: {text}")

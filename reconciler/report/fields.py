@@ -43,7 +43,7 @@ def show_inside(field: FieldDocument) -> str:
     groups = {"added": inside.added, "removed": inside.removed, "moved": inside.moved}
     texts = [_as_json(part.value) for parts in groups.values() for part in parts[:NAMED]]
     plain = any(differs_invisibly(one, other) for one, other in combinations(texts, 2) if not (one + other).isascii())
-    return "; ".join(f"{what} {_list_parts(parts, plain)}" for what, parts in groups.items() if parts)
+    return "; ".join(f"{word} {_list_parts(parts, plain)}" for word, parts in groups.items() if parts)
 
 
 def show_value(value: Any) -> str:
@@ -52,8 +52,8 @@ def show_value(value: Any) -> str:
 
 
 def _list_parts(parts: Sequence[Part], plain: bool) -> str:
-    named = (f"{clean('.'.join(part.path))}{': ' if part.path else ''}{_cut(_as_json(part.value, plain), 0)}" for part in parts[:NAMED])
-    return ", ".join(named) + (f" and {len(parts) - NAMED:,} more" if len(parts) > NAMED else "")
+    texts = (f"{clean('.'.join(part.path))}{': ' if part.path else ''}{_cut(_as_json(part.value, plain), 0)}" for part in parts[:NAMED])
+    return ", ".join(texts) + (f" and {len(parts) - NAMED:,} more" if len(parts) > NAMED else "")
 
 
 def sides(field: FieldDocument) -> tuple[str, str]:

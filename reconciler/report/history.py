@@ -38,9 +38,9 @@ def runs_as_json(runs: Sequence[Run]) -> str:
 
 def run_as_json(one: OneRun) -> str:
     """One object."""
-    shown = [{name: value for name, value in asdict(done).items() if name != "met"} for done in one.changes]
+    rows = [{name: value for name, value in asdict(done).items() if name != "met"} for done in one.changes]
     undo = one.undoable and {**asdict(one.undoable), "until": format_time(one.undoable.until)}
-    return deep({**document(one.run), "undo": undo, "changes": shown})
+    return deep({**document(one.run), "undo": undo, "changes": rows})
 
 
 def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
@@ -82,5 +82,5 @@ def _end(run: Run) -> str:
 
 
 def _counts(run: Run) -> str:
-    text = ", ".join(f"{number} {what}" for what, number in run.counts.items())
+    text = ", ".join(f"{number} {word}" for word, number in run.counts.items())
     return text or ("nothing to do" if run.ended is not None else "")

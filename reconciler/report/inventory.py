@@ -56,7 +56,7 @@ def text(inventory: Inventory, _: str) -> str:
 
 def summary(inventory: Inventory) -> str:
     """How many things there are of each sort."""
-    sums = [f"{number:,} {what}" for what, number in inventory.sums.items()]
+    sums = [f"{number:,} {word}" for word, number in inventory.sums.items()]
     number = len(inventory.rows)
     return f"{number:,} {inventory.kind.name if number == 1 else inventory.kind.section}{': ' if sums else ''}{', '.join(sums)}"
 
@@ -70,11 +70,11 @@ def table(inventory: Inventory, _: str) -> str:
     writer.writerow([inventory.kind.name, "id", "manifest", "declared at", *least, *last])
     for row in inventory.rows:
         numbers = [use.number if use else None for use in _uses(inventory, row)]
-        shown = ["" if number is None else str(number) for number in numbers]
+        counts = ["" if number is None else str(number) for number in numbers]
         document = _document(inventory, row)
         cells = [document["last_applied"] or "", document["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
         due = [str(document["due"]["since"] or ""), ", ".join(document["due"]["held_by"])] if "due" in document else []
-        writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *cells, *due]))
+        writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *counts, *cells, *due]))
     return written.getvalue()
 
 
@@ -99,7 +99,7 @@ def _document(inventory: Inventory, row: Row) -> dict[str, Any]:
         "source": {"file": row.mark.file, "line": row.mark.line} if row.mark else None,
         "uses": [{"where": use.where, "number": use.number, "at_least": use.least} for use in row.uses],
         "last_applied": _moment(row),
-        "last_applied_by": inventory.admins.get(row.last.who) if row.last else None,
+        "last_applied_by": inventory.admins.get(row.last.by) if row.last else None,
         "dead": row.dead,
         "like": list(row.alike),
     } | ({"due": _describe_due(row.retiring)} if row.retiring else {})
@@ -144,8 +144,8 @@ def _number(use: Use | None) -> str:
 
 def _last_applied(inventory: Inventory, row: Row) -> str:
     """The day on which it was seen applied last, and by whom."""
-    who = inventory.admins.get(row.last.who, "") if row.last else ""
-    return f"{(_moment(row) or '')[:10]}{' by ' if who else ''}{who}"
+    admin = inventory.admins.get(row.last.by, "") if row.last else ""
+    return f"{(_moment(row) or '')[:10]}{' by ' if admin else ''}{admin}"
 
 
 def _moment(row: Row) -> str | None:

@@ -53,7 +53,7 @@ def as_json(remarks: Sequence[Remark], _: Path, full: bool) -> str:
 def sarif(remarks: Sequence[Remark], root: Path, full: bool) -> str:
     """A log of SARIF 2.1.0 (OASIS) with one run; files are relative to the root of their repository, as GitHub's code scanning wants it."""
     rules = list(RULES)
-    described = [{"id": rule, "shortDescription": {"text": RULES[rule].text}} for rule in rules]
+    descriptors = [{"id": rule, "shortDescription": {"text": RULES[rule].text}} for rule in rules]
     results = [
         {
             "ruleId": r.rule,
@@ -64,7 +64,7 @@ def sarif(remarks: Sequence[Remark], root: Path, full: bool) -> str:
         }
         for r in remarks
     ]
-    driver = {"name": "reconciler", "semanticVersion": __version__, "rules": described}
+    driver = {"name": "reconciler", "semanticVersion": __version__, "rules": descriptors}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return deep({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
 

@@ -54,8 +54,8 @@ class _Block:
 
     def render(self, room: int) -> tuple[str, int]:
         """The block with the lines that fit into so many bytes, and how many do not."""
-        lines, left = _fitting(self.lines(), room)
-        return self.head + "".join(lines) + (self.more.format(left=left) if left else "") + self.tail, left
+        lines, hidden = _fitting(self.lines(), room)
+        return self.head + "".join(lines) + (self.more.format(left=hidden) if hidden else "") + self.tail, hidden
 
     @property
     def fixed_size(self) -> int:
@@ -74,8 +74,8 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     shares = _shares([_needs(block) for block in least[: len(first)]], room)
     shares += _shares([_needs(block) for block in least[len(first) :]], room - sum(shares))
     parts = [block.render(share) for block, share in zip(least, shares, strict=True)]
-    left = sum(left for _, left in parts) + len(blocks) - len(least)
-    return _top(document, way.head, left) + "".join(part for part, _ in parts)
+    hidden = sum(hidden for _, hidden in parts) + len(blocks) - len(least)
+    return _top(document, way.head, hidden) + "".join(part for part, _ in parts)
 
 
 def _least(blocks: Sequence[_Block], room: int) -> Sequence[_Block]:
@@ -110,14 +110,14 @@ def _shares(needs: Sequence[int], room: int) -> list[int]:
 
 def _fitting(lines: Iterable[str], room: int) -> tuple[list[str], int]:
     """The first lines that fit into so many bytes, and how many do not."""
-    fitting, left = [], 0
+    fitting, hidden = [], 0
     for line in lines:
         room -= _size(line)
-        if room >= 0 and not left:
+        if room >= 0 and not hidden:
             fitting.append(line)
         else:
-            left += 1
-    return fitting, left
+            hidden += 1
+    return fitting, hidden
 
 
 def _size(line: str) -> int:
@@ -152,7 +152,7 @@ def _cell(name: str) -> str:
 
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _top(document: PlanDocument, head: str, left: int) -> str:
+def _top(document: PlanDocument, head: str, hidden: int) -> str:
     policy = [f"> **policy:** {prose(words.cut(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
     parts = [
         f"{MARKER}\n### {prose(words.describe_plan(document))}\n",
@@ -160,7 +160,7 @@ def _top(document: PlanDocument, head: str, left: int) -> str:
         "\n".join(policy),
         _outcome(document),
         _table(document),
-        _facts(document, left),
+        _facts(document, hidden),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -186,7 +186,7 @@ def _table(document: PlanDocument) -> str:
     return head + "".join(f"| {name} | {' | '.join(f'{n:,}' if n else '' for n in numbers)} |\n" for name, numbers in rows)
 
 
-def _facts(document: PlanDocument, left: int) -> str:
+def _facts(document: PlanDocument, hidden: int) -> str:
     number, people = words.count_losing(document)
     paths = [code(words.cut(path, 100)) for path in words.declared_in(document)]
     beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
@@ -197,7 +197,7 @@ def _facts(document: PlanDocument, left: int) -> str:
         f"- **Declared in** {', '.join(paths[:MOST_PATHS])}{beyond}" if paths else "",
         f"- **Partial plan:** {code(words.cut(scope))}; the rest is left as it is" if scope else "",
         f"- {words.SAVED}" if "applicable" in document else "",
-        f"- **Not all of it fits here:** {left:,} lines are left out; the HTML and JSON reports are complete" if left else "",
+        f"- **Not all of it fits here:** {hidden:,} lines are left out; the HTML and JSON reports are complete" if hidden else "",
     )
     return "".join(f"{fact}\n" for fact in facts if fact)
 
@@ -234,8 +234,8 @@ def _note(note: NoteDocument) -> str:
 def _changes(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """A part that folds for each risk; the first one, what takes away, stands open."""
     for heading, rows in sections.items():
-        unfolded = " open" if risk.is_open(heading) else ""
-        head = f"\n<details{unfolded}><summary>{heading}: {risk.count_changes(rows)}</summary>\n\n<pre>\n"
+        opening = " open" if risk.is_open(heading) else ""
+        head = f"\n<details{opening}><summary>{heading}: {risk.count_changes(rows)}</summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _row, rows), "</pre>\n</details>\n", "… and {left:,} more lines, which are left out here\n")
 
 
@@ -243,8 +243,8 @@ def _lists(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """The links themselves, of rows that only count them."""
     many = [row for rows in sections.values() for row in rows if len(row) > 1]
     for row in many[:LISTS]:
-        what = f"{_sign(row[0])}{words.cut(_describe_target(row[0]))}{risk.describe_source(row)}"
-        head = f"\n<details><summary><code>{raw(what)}</code></summary>\n\n<pre>\n"
+        text = f"{_sign(row[0])}{words.cut(_describe_target(row[0]))}{risk.describe_source(row)}"
+        head = f"\n<details><summary><code>{raw(text)}</code></summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _one, row), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n")
     if len(many) > LISTS:
         yield _Block("", partial(map, str, many[LISTS:]), more="\n… and {left:,} more lists of links, which are left out here\n", most=0)

@@ -39,17 +39,17 @@ def describe_history(row: risk.Row) -> Iterator[str]:
 
 def ignoring(change: ChangeDocument) -> str:
     """The line for `policy: ignore_drift` that hides a change; empty where nothing says what is live by a digest."""
-    moved = change["moved"]
-    if not moved["seen"]:
+    move = change["moved"]
+    if not move["seen"]:
         return ""
-    fields = f"fields: [{', '.join(map(as_yaml, moved['fields']))}], " if moved["fields"] else ""
-    return clean(f"- {{address: {as_yaml(change['address'])}, {fields}until: YYYY-MM-DD, reason: WHY, seen: '{moved['seen']}'}}")
+    fields = f"fields: [{', '.join(map(as_yaml, move['fields']))}], " if move["fields"] else ""
+    return clean(f"- {{address: {as_yaml(change['address'])}, {fields}until: YYYY-MM-DD, reason: WHY, seen: '{move['seen']}'}}")
 
 
 def _sides(change: ChangeDocument) -> Iterator[str]:
-    shown = [field for field in change["fields"] if "after" in field]
-    if shown and change["moved"]["now"] == "changed":
-        yield from (f"{clean(field['path'])}: {_values(field)}" for field in shown)
+    fields = [field for field in change["fields"] if "after" in field]
+    if fields and change["moved"]["now"] == "changed":
+        yield from (f"{clean(field['path'])}: {_values(field)}" for field in fields)
     else:
         yield f"was {clean(change['moved']['was'])}, is {clean(change['moved']['now'])} now"
 
@@ -63,7 +63,7 @@ def _values(field: FieldDocument) -> str:
 
 
 def _since(row: risk.Row) -> str:
-    times = sorted({(moved["since"] or "", moved["exact"]) for change in row if (moved := change.get("moved"))})
+    times = sorted({(move["since"] or "", move["exact"]) for change in row if (move := change.get("moved"))})
     since, exact = times[0]
     if not since:
         return UNKNOWN
@@ -73,4 +73,4 @@ def _since(row: risk.Row) -> str:
 
 def _by(row: risk.Row) -> str:
     people = Counter(clean(change["moved"]["by"] or UNKNOWN) for change in row if "moved" in change)
-    return ", ".join(f"{who} ({number:,})" if len(people) > 1 else who for who, number in people.most_common(risk.FEW))
+    return ", ".join(f"{name} ({number:,})" if len(people) > 1 else name for name, number in people.most_common(risk.FEW))

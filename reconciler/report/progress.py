@@ -32,8 +32,8 @@ class Progress:
     def advance(self, n: int = 1, total: int | None = None, label: str | None = None) -> None:
         """Note that n more are done; `total` and `label` hold until they are given again."""
 
-    def reading(self, what: str, done: int = 1, more: int = 0) -> None:
-        """Note that `done` of the things called `what` were read, and that `more` of them are known to come."""
+    def reading(self, name: str, n: int = 1, more: int = 0) -> None:
+        """Note that `n` of the things called `name` were read, and that `more` of them are known to come."""
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -62,7 +62,7 @@ class Bar(Progress):
         self._screen: rich.progress.Progress | None = None
         self._lock = threading.RLock()
 
-    def __exit__(self, *ended: object) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._lock:
             self.close()
             # Whoever still counts, draws no more.
@@ -77,17 +77,17 @@ class Bar(Progress):
             if now - self._began >= PATIENCE and (self._screen is None or now - self._drawn >= EVERY):
                 self._draw(now)
 
-    def reading(self, what: str, done: int = 1, more: int = 0) -> None:
+    def reading(self, name: str, n: int = 1, more: int = 0) -> None:
         with self._lock:
-            self.advance(done, (self._total or 0) + more if more else None, f"reading {what}")
+            self.advance(n, (self._total or 0) + more if more else None, f"reading {name}")
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         with self._lock:
-            shown = self._screen is not None
+            is_open = self._screen is not None
             self.close()
             yield
-            if shown:
+            if is_open:
                 self._draw(self._clock())
 
     def close(self) -> None:

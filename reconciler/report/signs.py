@@ -57,9 +57,9 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def pad(text: str, width: int, painted: str = "") -> str:
+def pad(text: str, width: int, look: str = "") -> str:
     """A text, or how it is painted, as wide as that in a terminal."""
-    return (painted or text) + " " * (width - cells(text))
+    return (look or text) + " " * (width - cells(text))
 
 
 def columns(rows: Iterable[Sequence[str]], sample: int | None = None) -> Iterator[str]:

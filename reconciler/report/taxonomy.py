@@ -54,8 +54,8 @@ def _mask(taxonomy: Taxonomy, term: Term) -> Term:
 def summarize(taxonomy: Taxonomy) -> str:
     """`6 tags: 5 active, 1 retired`."""
     numbers = {state: len(taxonomy.of(state)) for state in State}
-    told = ", ".join(f"{number:,} {state}" for state, number in numbers.items() if number)
-    return count(len(taxonomy.terms), taxonomy.kind.name) + (f": {told}" if told else "")
+    states = ", ".join(f"{number:,} {state}" for state, number in numbers.items() if number)
+    return count(len(taxonomy.terms), taxonomy.kind.name) + (f": {states}" if states else "")
 
 
 # ── Markdown ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,21 +122,21 @@ def _notes(term: Term) -> Iterator[str]:
 
 def _anchors(taxonomy: Taxonomy) -> Mapping[str, str]:
     """The anchors of what something leads to."""
-    wanted, anchors = {term.successor for term in taxonomy.terms}, _name_anchors(taxonomy)
-    return {name: anchor for name, anchor in anchors.items() if name in wanted}
+    successors, anchors = {term.successor for term in taxonomy.terms}, _name_anchors(taxonomy)
+    return {name: anchor for name, anchor in anchors.items() if name in successors}
 
 
 def _name_anchors(taxonomy: Taxonomy) -> Mapping[str, str]:
     """`tag-vip` of the thing that is called so: what can be clicked, and pasted into a chat."""
     anchors: dict[str, str] = {}
-    taken: set[str] = set()
+    used: set[str] = set()
     for name in dict.fromkeys(term.name for term in taxonomy.terms):
         plain = anchor = f"{taxonomy.kind.name}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'x'}"
         number = 1
-        while anchor in taken:
+        while anchor in used:
             number += 1
             anchor = f"{plain}-{number}"
-        taken.add(anchor)
+        used.add(anchor)
         anchors[name] = anchor
     return anchors
 
@@ -150,7 +150,7 @@ def _entity(text: str) -> str:
 
 def _prose(text: str) -> str:
     """A sentence in which nothing is markup, whoever renders it."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", clean(text))
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", clean(text))
 
 
 def _code(name: str) -> str:
@@ -203,9 +203,9 @@ def _describe_uses(term: Term) -> str:
     """`1,200 contacts, 30+ companies`; what nobody could count last."""
     if not term.uses:
         return "not live"
-    told = [f"{_number(use)} {use.where}" for use in term.uses if use.number]
+    uses = [f"{_number(use)} {use.where}" for use in term.uses if use.number]
     unknown = [use.where for use in term.uses if use.number is None]
-    return ", ".join([*(told or ([] if unknown else ["nobody"])), *(f"{where} not known" for where in unknown)])
+    return ", ".join([*(uses or ([] if unknown else ["nobody"])), *(f"{where} not known" for where in unknown)])
 
 
 def _width(part: int, most: int) -> str:

@@ -58,8 +58,8 @@ def _replace(text: str, encoding: str) -> str:
 class Terminal:
     """Standard output or error. Writing never raises: a reader that has gone is left alone, any other failure is kept for `check`."""
 
-    def __init__(self, stream: TextIO | None, environ: Mapping[str, str] = os.environ, what: str = "the output") -> None:
-        self._stream, self._what = stream, what
+    def __init__(self, stream: TextIO | None, environ: Mapping[str, str] = os.environ, name: str = "the output") -> None:
+        self._stream, self._name = stream, name
         self._failure: Exception | None = None
         self.gone = stream is None
         self.interactive = _interactive(stream)
@@ -111,7 +111,7 @@ class Terminal:
         """Raise if something could not be shown. A reader that went away (`| head`) is no failure."""
         self.flush()
         if self._failure:
-            raise ReconcilerError(f"{self._what} could not be written: {_reason(self._failure)}")
+            raise ReconcilerError(f"{self._name} could not be written: {_reason(self._failure)}")
 
     def _give_up(self, failure: Exception) -> None:
         self.gone = True

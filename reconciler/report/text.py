@@ -33,12 +33,12 @@ class _Look:
     def paint(self, text: str, style: str) -> str:
         return paint(text, style, self.color)
 
-    def with_place(self, line: str, place: str, painted: str = "") -> str:
+    def with_place(self, line: str, place: str, look: str = "") -> str:
         """A line with the place where it was declared, at a fixed column, or at the right of a terminal."""
         if not place:
-            return painted or line
+            return look or line
         start = SOURCE_COLUMN if self.width is None else self.width - cells(place)
-        return f"{pad(line, start - 2, painted)}  {self.paint(place, DIM)}"
+        return f"{pad(line, start - 2, look)}  {self.paint(place, DIM)}"
 
 
 def render(document: PlanDocument, way: Way = PLAIN, *, color: bool = False, width: int | None = None) -> str:
@@ -106,14 +106,14 @@ def _topic(topic: str, notes: Sequence[NoteDocument], look: _Look) -> Iterator[s
         return
     heading = f"note: {clean(words.TOPICS.get(topic, topic))} ({len(notes):,})"
     rows = notes if look.full else list(words.gather_notes(notes))
-    shown, more = (rows, "") if look.full else (rows[:PER_TOPIC], " (--full lists them)")
+    first, more = (rows, "") if look.full else (rows[:PER_TOPIC], " (--full lists them)")
     if more and all(note["address"] and note["message"] == words.TOPICS.get(topic) for note in notes):
         yield look.paint(heading, YELLOW) + f": {risk.name_some(notes)}{more if len(notes) > risk.FEW else ''}"
     else:
         yield look.paint(heading, YELLOW) + (more if len(rows) < len(notes) else "")
-        yield from (_note(note, look) for note in shown)
-        if len(shown) < len(rows):
-            yield f"    and {len(rows) - len(shown):,} more{more}"
+        yield from (_note(note, look) for note in first)
+        if len(first) < len(rows):
+            yield f"    and {len(rows) - len(first):,} more{more}"
     yield ""
 
 

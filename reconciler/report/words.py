@@ -129,9 +129,9 @@ def describe_slowest(document: PlanDocument) -> str:
 def describe_question(question: QuestionDocument) -> str:
     """`contact: 2,000 by external_id: search, 14 calls; not one by one, 2,000 calls`."""
     ways = sorted(question["ways"], key=lambda way: way["way"] != question["taken"])
-    told = [f"{'' if way['way'] == question['taken'] else 'not '}{way['way']}, {_describe_calls(way)}" for way in ways]
+    texts = [f"{'' if way['way'] == question['taken'] else 'not '}{way['way']}, {_describe_calls(way)}" for way in ways]
     about = f"by {question['by']}" if question["by"] else "declared"
-    return f"{question['kind']}: {question['things']:,} {about}: {'; '.join(told)}"
+    return f"{question['kind']}: {question['things']:,} {about}: {'; '.join(texts)}"
 
 
 def _describe_calls(way: WayDocument) -> str:
@@ -194,8 +194,8 @@ def _summarize_drift(drift: DriftDocument) -> str:
     ignored = f" {count(drift['ignored'], 'place')} ignored by the policy." if drift.get("ignored") else ""
     beyond += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
     if not drift["recorded"]:
-        unrecorded = "No apply or adoption is on record under this name, so nobody can say what drifted."
-        return f"Unrecorded: {differences or 'no differences'}. {unrecorded}{beyond}{ignored}"
+        reason = "No apply or adoption is on record under this name, so nobody can say what drifted."
+        return f"Unrecorded: {differences or 'no differences'}. {reason}{beyond}{ignored}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
     return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{ignored}{pending}"
 
@@ -232,8 +232,8 @@ def describe_action(change: ChangeDocument) -> str:
 def list_remarks(change: ChangeDocument) -> Sequence[str]:
     """What to know of a change besides what it does."""
     people = change["people"] if change["action"] not in LINKS else None
-    counted = [] if people is None else ["1 person" if people == 1 else f"{people} people"]
-    return counted + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
+    remarks = [] if people is None else ["1 person" if people == 1 else f"{people} people"]
+    return remarks + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
 
 
 def is_short(change: ChangeDocument) -> bool:
@@ -246,8 +246,8 @@ def list_asides(change: ChangeDocument) -> Sequence[str]:
     if not is_short(change):
         return ()
     (field,) = change["fields"]
-    named = "after" in field and field["after"] == change["address"].partition("/")[2]
-    return () if named else tuple(_list_fields(change))
+    repeats_address = "after" in field and field["after"] == change["address"].partition("/")[2]
+    return () if repeats_address else tuple(_list_fields(change))
 
 
 def describe_details(change: ChangeDocument) -> Iterator[str]:
@@ -271,9 +271,9 @@ def describe_uses(change: ChangeDocument) -> str:
 
 def list_uses(uses: Mapping[str, int | None], least: Sequence[str], unseen: Sequence[str]) -> str:
     """How often a thing is used, by where; at which of these places at `least` so often, and where it may be used `unseen`."""
-    counted = [_describe_use(clean(where), number, where in least) for where, number in uses.items()]
-    uncounted = [f"{join_words(map(clean, unseen), 'and')} cannot be counted"] if unseen else []
-    return ", ".join(counted + uncounted) if uses else ""
+    texts = [_describe_use(clean(where), number, where in least) for where, number in uses.items()]
+    unknown = [f"{join_words(map(clean, unseen), 'and')} cannot be counted"] if unseen else []
+    return ", ".join(texts + unknown) if uses else ""
 
 
 def _describe_use(where: str, number: int | None, least: bool) -> str:
@@ -295,11 +295,11 @@ def describe_place(source: SourceDocument | None) -> str:
 def gather_notes(notes: Sequence[NoteDocument]) -> Iterator[NoteDocument]:
     """The notes on a topic; those that say the same of many things, or what is alike, as one, which names the first three of these."""
     for group in gather(notes, lambda note: note["message"]):
-        first, named = group[0].copy(), [note["address"] or "" for note in group[:PLACES]]
+        first, names = group[0].copy(), [note["address"] or "" for note in group[:PLACES]]
         if len(group) > 1 and len({note["message"] for note in group}) > 1:
-            first["message"] += f" (and {len(group) - 1:,} more like it, as of {', '.join(named[1:])})"
+            first["message"] += f" (and {len(group) - 1:,} more like it, as of {', '.join(names[1:])})"
         elif len(group) > 1:
-            first["address"] = f"{', '.join(named)} and {len(group) - PLACES:,} more"
+            first["address"] = f"{', '.join(names)} and {len(group) - PLACES:,} more"
         yield first
 
 

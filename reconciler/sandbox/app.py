@@ -120,8 +120,8 @@ class Sandbox(Box):
 
     def _authenticate(self, token: str) -> frozenset[str]:
         """The scopes that the token lacks. Raises Refusal for a token that is not valid."""
-        issued = self.ws.store.get("token", token)
-        if issued["state"] == "revoked" if issued else token not in self.tokens:
+        record = self.ws.store.get("token", token)
+        if record["state"] == "revoked" if record else token not in self.tokens:
             raise Refusal(401, "unauthorized", "Access Token Invalid")
         return self.tokens.get(token, frozenset())
 

@@ -87,6 +87,6 @@ class Box:
         with self.ws.store.transaction():
             oauth.revoke(self.ws, token)
 
-    def route(self, method: str, path: str, handler: Callable[[Request], Answer], **how: Any) -> None:
-        """Add an endpoint; `how` gives further fields of its Route."""
-        self.routes.append(Route(method, path, handler, **how))
+    def route(self, method: str, path: str, handler: Callable[[Request], Answer], **fields: Any) -> None:
+        """Add an endpoint; `fields` are the further ones of its Route."""
+        self.routes.append(Route(method, path, handler, **fields))

@@ -52,8 +52,8 @@ def _change(box: Box, method: str, name: str, body: Doc) -> Doc:
             raise not_found()
 
 
-def _add_fault(box: Box, how: Doc) -> None:
-    if "run" in how:
+def _add_fault(box: Box, fields: Doc) -> None:
+    if "run" in fields:
         raise ValueError("run is only for faults added in process")
-    body = how.get("body")
-    box.faults.add(**how | {"body": body.encode() if isinstance(body, str) else body})
+    body = fields.get("body")
+    box.faults.add(**fields | {"body": body.encode() if isinstance(body, str) else body})

@@ -60,8 +60,8 @@ class Fault:
         if self.method not in (None, method) or not self._pattern.search(path):
             return False
         self.matches += 1
-        spent = self.times is not None and self.hits >= self.times
-        if self.matches <= self.after or spent or (self.rate < 1.0 and chance() >= self.rate):
+        is_spent = self.times is not None and self.hits >= self.times
+        if self.matches <= self.after or is_spent or (self.rate < 1.0 and chance() >= self.rate):
             return False
         self.hits += 1
         return True
@@ -75,9 +75,9 @@ class Faults(list[Fault]):
         self._chance = random.Random(0)
         self._lock = threading.Lock()
 
-    def add(self, method: str | None = None, path: str = "", **how: Any) -> Fault:
-        """`how` gives further fields of the Fault. Raises ValueError and TypeError for a wrong one."""
-        self.append(Fault(method, path, **how))
+    def add(self, method: str | None = None, path: str = "", **fields: Any) -> Fault:
+        """`fields` are the further ones of the Fault. Raises ValueError and TypeError for a wrong one."""
+        self.append(Fault(method, path, **fields))
         return self[-1]
 
     def meet(self, method: str, path: str) -> Fault | None:

@@ -22,9 +22,9 @@ class Limits:
         used = self._used + 1 if window == self._window else 1
         self._window, self._used = window, used
         # Without a limit of its own the sandbox never refuses a call, and never says that few are left.
-        left = DOCUMENTED - used % (DOCUMENTED // 2) if limit is None else max(limit - used, 0)
-        shown = {"Limit": limit or DOCUMENTED, "Remaining": left, "Reset": (window + 1) * WINDOW}
-        headers: dict[str, str | None] = {f"X-RateLimit-{name}": str(number) for name, number in shown.items()}
+        remaining = DOCUMENTED - used % (DOCUMENTED // 2) if limit is None else max(limit - used, 0)
+        numbers = {"Limit": limit or DOCUMENTED, "Remaining": remaining, "Reset": (window + 1) * WINDOW}
+        headers: dict[str, str | None] = {f"X-RateLimit-{name}": str(number) for name, number in numbers.items()}
         if limit is not None and used > limit:
             raise Refusal(429, "rate_limit_exceeded", f"Exceeded rate limit of {limit} in {WINDOW}_seconds", headers)
         return headers

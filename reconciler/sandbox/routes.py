@@ -41,9 +41,9 @@ class Route:
     def match(self, pieces: list[str]) -> dict[str, str] | None:
         """The named pieces of a path of this size; None if this endpoint does not answer it."""
         pairs = list(zip(self.pieces, pieces, strict=True))
-        if any(own[0] != "{" and own != given for own, given in pairs):
+        if any(own[0] != "{" and own != piece for own, piece in pairs):
             return None
-        return {own[1:-1]: given for own, given in pairs if own[0] == "{"}
+        return {own[1:-1]: piece for own, piece in pairs if own[0] == "{"}
 
 
 def split(raw_path: str) -> list[str]:

@@ -37,12 +37,12 @@ def sow(ws: Workspace, seed: Mapping[str, Any]) -> None:
     for section in seed:
         if section not in SECTIONS:
             raise ValueError(f"unknown section {section!r} in the seed; known are {', '.join(SECTIONS)}")
-    for section, (keys, put) in SECTIONS.items():
+    for section, (keys, store) in SECTIONS.items():
         entries = seed.get(section)
         if entries is None:
             continue
         for entry in [entries] if section == "app" else _list(entries, section):
-            put(ws, _mapping({"name": entry} if section == "tags" and isinstance(entry, str) else entry, section, keys))
+            store(ws, _mapping({"name": entry} if section == "tags" and isinstance(entry, str) else entry, section, keys))
 
 
 def _seconds(value: object) -> int:
@@ -52,9 +52,9 @@ def _seconds(value: object) -> int:
     return timegm(value.utctimetuple() if isinstance(value, datetime) else value.timetuple())
 
 
-def _list(entries: object, what: str) -> list[Any]:
+def _list(entries: object, name: str) -> list[Any]:
     if not isinstance(entries, list):
-        raise ValueError(f"{what} must be a list")
+        raise ValueError(f"{name} must be a list")
     return entries
 
 
@@ -132,14 +132,14 @@ def _put_segment(ws: Workspace, entry: Doc) -> None:
     ws.store.put("segment", segment | entry | members)
 
 
-def _ensure_tags(ws: Workspace, entry: Doc, what: str) -> dict[str, int]:
+def _ensure_tags(ws: Workspace, entry: Doc, name: str) -> dict[str, int]:
     """The ids of the tags that the entry names, with when it got each: now, or as `{tag: NAME, applied_at: TIME}` says; they leave the
     entry."""
-    given = [item if isinstance(item, dict) else {"tag": item} for item in _list(entry.pop("tags", []), f"tags of {what}")]
-    for item in given:
+    items = [item if isinstance(item, dict) else {"tag": item} for item in _list(entry.pop("tags", []), f"tags of {name}")]
+    for item in items:
         if not isinstance(item.get("tag"), str) or not item["tag"] or item.keys() - {"tag", "applied_at"}:
-            raise ValueError(f"tags of {what} must be a list of names, not {item.get('tag', item)!r}")
-    pairs = (((tags.find(ws, item["tag"]) or tags.create(ws, item["tag"]))["id"], item) for item in given)
+            raise ValueError(f"tags of {name} must be a list of names, not {item.get('tag', item)!r}")
+    pairs = (((tags.find(ws, item["tag"]) or tags.create(ws, item["tag"]))["id"], item) for item in items)
     return {id: item.get("applied_at", ws.clock()) for id, item in pairs}
 
 
@@ -180,15 +180,15 @@ def _contact_id(ws: Workspace, reference: object) -> str:
 
 def _put_contact(ws: Workspace, entry: Doc) -> None:
     contact = _find_or_blank(ws, entry)
-    custom, tagged = _ensure_attributes(ws, entry, "contact"), _ensure_tags(ws, entry, "a contact")
-    linked = [_ensure_company(ws, reference)["id"] for reference in _list(entry.pop("companies", []), "companies of a contact")]
-    hidden, into = entry.pop("hidden_from_search", None), entry.pop("merged_into", None)
+    custom, tag_times = _ensure_attributes(ws, entry, "contact"), _ensure_tags(ws, entry, "a contact")
+    company_ids = [_ensure_company(ws, reference)["id"] for reference in _list(entry.pop("companies", []), "companies of a contact")]
+    hiding, into = entry.pop("hidden_from_search", None), entry.pop("merged_into", None)
     contact |= entry
     contact["custom_attributes"] = contact["custom_attributes"] | custom
-    contact["tags"] = contact["tags"] | {id: [at, ws.admin()["id"]] for id, at in tagged.items()}
-    contact["companies"] = contact["companies"] | dict.fromkeys(linked, ws.clock())
-    if hidden is not None:
-        contact["visible_at"] = ws.now() + hidden
+    contact["tags"] = contact["tags"] | {id: [at, ws.admin()["id"]] for id, at in tag_times.items()}
+    contact["companies"] = contact["companies"] | dict.fromkeys(company_ids, ws.clock())
+    if hiding is not None:
+        contact["visible_at"] = ws.now() + hiding
     if into is not None:
         contact["merged_into"] = _contact_id(ws, into)
     ws.store.put("contact", contact)
@@ -213,8 +213,8 @@ def _put_tagged(kind: str, ws: Workspace, entry: Doc) -> None:
     ids = list(_ensure_tags(ws, entry, kind))
     for _ in range(int(entry.get("count", 1))):
         number = ws.store.number(kind)
-        carried, born = dict.fromkeys(ids, [ws.clock(), ws.admin()["id"]]), entry.get("created_at", ws.clock())
-        doc = {"id": str(number), "seq": ws.number(), "tags": carried, "type": entry.get("type", "article"), "created_at": born}
+        stamps, born = dict.fromkeys(ids, [ws.clock(), ws.admin()["id"]]), entry.get("created_at", ws.clock())
+        doc = {"id": str(number), "seq": ws.number(), "tags": stamps, "type": entry.get("type", "article"), "created_at": born}
         ws.store.put(kind, doc | {"title": entry.get("title", f"{kind} {number}")})
 
 

@@ -169,11 +169,11 @@ def serve(app: Application, host: str = "127.0.0.1", port: int = 0) -> Server:
 
 def serve_forever(app: Application, host: str = "127.0.0.1", port: int = 0, *, ready: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT. Returns the number of that signal; calls `ready` with the URL once the port answers."""
-    stopped: list[int] = []
+    signals: list[int] = []
     wake = threading.Event()
 
     def stop(signum: int, _: object) -> None:
-        stopped.append(signum)
+        signals.append(signum)
         wake.set()
 
     before = {signum: signal.signal(signum, stop) for signum in (signal.SIGTERM, signal.SIGINT)}
@@ -184,4 +184,4 @@ def serve_forever(app: Application, host: str = "127.0.0.1", port: int = 0, *, r
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-    return stopped[0]
+    return signals[0]

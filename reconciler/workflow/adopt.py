@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sought:
-    """Live things that are to be ours."""
+class Candidates:
+    """Live things that an adoption would take."""
 
-    # Whose they are to be.
+    # Whose they would be.
     manifest: Manifest
     # What the manifest declares, held against live; None where things were named.
     comparison: Comparison | None = None
@@ -61,16 +61,16 @@ def _read_address(text: str, kinds: Kinds) -> Address:
     return Address(name, key)
 
 
-def seek_declared(session: Session, manifest: Manifest) -> Sought:
+def seek_declared(session: Session, manifest: Manifest) -> Candidates:
     """What a manifest declares, observed and compared as a plan does it. Raises Refused (3) for another workspace."""
     refuse(hold_to_pin(manifest.pin, session.here))
-    return Sought(manifest, look(session, manifest, recall(session, manifest)))
+    return Candidates(manifest, look(session, manifest, recall(session, manifest)))
 
 
-def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sought:
+def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Candidates:
     """The live things that these addresses mean. Raises ReconcilerError, which names all that is not live, or is not one thing."""
     by_address: dict[Address, Live] = {}
-    wrong: list[str] = []
+    problems: list[str] = []
     for kind in session.kinds:
         keys = [address.key for address in addresses if address.kind == kind.name]
         for key, address, things in find_meant(session, kind, keys) if keys else ():
@@ -78,12 +78,12 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
                 by_address[address] = things[0]
             else:
                 text = f"several live things (ids {', '.join(thing.id for thing in things)})" if things else "not live"
-                wrong.append(f"{show_address(Address(kind.name, key), session.here.app_id)}: {text}")
-    if wrong:
-        raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(wrong))
+                problems.append(f"{show_address(Address(kind.name, key), session.here.app_id)}: {text}")
+    if problems:
+        raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(problems))
     # Who was named twice, by two names, is one thing.
     once = {(thing.kind, thing.id): address for address, thing in reversed(by_address.items())}
-    return Sought(Manifest({}, Policy(), name=name), things={address: by_address[address] for address in once.values()})
+    return Candidates(Manifest({}, Policy(), name=name), things={address: by_address[address] for address in once.values()})
 
 
 def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
@@ -92,51 +92,53 @@ def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[
     if kind.whole:
         things = [thing for thing in list_all(session, kind.section) if not kind.dormant(thing)]
     else:
-        named = look_up(session, kind.section, keys)
-        things, merged = named.things, named.merged
-    known = Index(kind, things)
+        answer = look_up(session, kind.section, keys)
+        things, merged = answer.things, answer.merged
+    index = Index(kind, things)
     rows = []
     for key in keys:
         survivor = [thing for thing in things if thing.id == merged.get(key)]
-        address, meant = (Address(kind.name, key), survivor) if survivor else _by_identity(kind, known, key)
-        rows.append((key, address, meant))
+        address, candidates = (Address(kind.name, key), survivor) if survivor else _by_identity(kind, index, key)
+        rows.append((key, address, candidates))
     return rows
 
 
-def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
+def _by_identity(kind: Kind, index: Index, key: str) -> tuple[Address, list[Live]]:
     """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
-    if "id" in kind.identity and (same := known.get(("id", id_in(Address(kind.name, key))))):
-        named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)))]
-        return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
+    if "id" in kind.identity and (same := index.get(("id", id_in(Address(kind.name, key))))):
+        others = [thing for by in kind.identity for thing in index.get((by, kind.identity[by].fold(key)))]
+        return Address(kind.name, key), list({thing.id: thing for thing in (*same, *others)}.values())
     for identity in kind.identities:
-        if things := find_candidates(kind, known, identity.field, key):
+        if things := find_candidates(kind, index, identity.field, key):
             exact = [thing for thing in things if read_key(thing, identity) == key]
-            spelled = identity.fold(key) if identity.stable else key
-            return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else list(things)
+            spelling = identity.fold(key) if identity.stable else key
+            return address_by(kind.name, identity.field, spelling), exact if len(exact) == 1 else list(things)
     return Address(kind.name, key), []
 
 
-def judge(session: Session, sought: Sought) -> Adoption:
+def judge(session: Session, candidates: Candidates) -> Adoption:
     """What becomes of what was sought, by what the ledger says now."""
-    recorded = recall(session, sought.manifest)
-    owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
-    if sought.comparison:
+    recorded = recall(session, candidates.manifest)
+    owners: Owners = session.ledger.owners(session.here.app_id, candidates.manifest.name) if session.ledger else {}
+    if candidates.comparison:
         file = cache(ground_of(session.ledger, session.checkout).name_file) if session.ledger else str
         return adopt_declared(
-            RecordWriter(session.kinds, recorded, "", by_their_clock(session), file), replace(sought.comparison, recorded=recorded), owners
+            RecordWriter(session.kinds, recorded, "", by_their_clock(session), file),
+            replace(candidates.comparison, recorded=recorded),
+            owners,
         )
-    return adopt_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), sought.things, owners)
+    return adopt_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), candidates.things, owners)
 
 
-def take_in(session: Session, sought: Sought, adoption: Adoption) -> None:
+def take_in(session: Session, candidates: Candidates, adoption: Adoption) -> None:
     """Record what was told of, and nothing else; whoever calls it holds the lock. Raises Stale where the ledger says otherwise by now."""
     assert session.ledger is not None
-    now = judge(session, sought)
+    now = judge(session, candidates)
     if now.finds != adoption.finds:
         raise Stale("the ledger is not as it was when this was listed; run it again")
     session.ledger.check()
-    run = session.ledger.begin(head_of(session, sought.manifest, "adopt"))
-    session.ledger.record(session.here.app_id, sought.manifest.name, [replace(record, run=run) for record in now.records])
+    run = session.ledger.begin(head_of(session, candidates.manifest, "adopt"))
+    session.ledger.record(session.here.app_id, candidates.manifest.name, [replace(record, run=run) for record in now.records])
     session.ledger.end(run, 0, {"adopted": now.takes})
 
 
@@ -154,28 +156,28 @@ def records_of(
     by_address = {address: find_records(recorded, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
-    wrong = [
+    problems = [
         f"{show_address(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}"
         for a, records in by_address.items()
         if not records
     ]
-    wrong += [
+    problems += [
         f"{show_address(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); "
         f"name one by its id, as in {a.kind}/id:ID"
         for a, records in by_address.items()
         if len({record.thing for record in records}) > 1
     ]
-    if wrong:
-        raise ReconcilerError("nothing was forgotten:\n  " + "\n  ".join(wrong))
+    if problems:
+        raise ReconcilerError("nothing was forgotten:\n  " + "\n  ".join(problems))
     return by_address
 
 
-def let_go(ledger: Ledger, here: Workspace, name: str, who: str, records: Sequence[Record]) -> None:
+def let_go(ledger: Ledger, here: Workspace, name: str, actor: str, records: Sequence[Record]) -> None:
     """Let go of these records; whoever calls it holds the lock."""
     from reconciler.ledger.run import RunHead
     from reconciler.manifest.repository import head
 
     ledger.check()
-    run = ledger.begin(RunHead(here.app_id, here.region, name, "", "", "forget", who, head()))
+    run = ledger.begin(RunHead(here.app_id, here.region, name, "", "", "forget", actor, head()))
     ledger.forget(here.app_id, name, records)
     ledger.end(run, 0, {"forgotten": len(records)})

@@ -29,7 +29,7 @@ from reconciler.core.plan.plan import Plan, make_plan
 from reconciler.core.plan.saved import list_touched, read_ids, read_scope, subject_in
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import narrow
-from reconciler.core.plan.touched import Agreed
+from reconciler.core.plan.touched import Agreement
 from reconciler.core.plan.work import Work, hold_work
 from reconciler.errors import Stale
 from reconciler.execute import execute
@@ -54,11 +54,11 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
     refuse(hold_to_pin(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
-    manifest, _, loosened = govern(manifest, approvals)
-    refused = check_refusals(saved, manifest, approvals, session.now(), loosened)
-    plan, comparison, carried = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
+    manifest, _, refusals = govern(manifest, approvals)
+    refused = check_refusals(saved, manifest, approvals, session.now(), refusals)
+    plan, comparison, carriers = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
     work = hold_work(saved, (plan, comparison), manifest, approvals, refused, session.context)
-    return replace(work, carried=carried)
+    return replace(work, carriers=carriers)
 
 
 def _plan_again(
@@ -70,28 +70,28 @@ def _plan_again(
     late = {address for note in notes if (address := note["address"])}
     names = list_touched(saved) | late
     part = narrow(session.kinds, manifest, lambda a: show_address(a, app_id) in names)
-    touched = {name: a for a in part.resources if (name := show_address(a, app_id)) in names}
-    scope = replace(read_scope(saved), entries=frozenset(touched.values()) if "rest" in saved else None)
-    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], touched), fresh=session.context.known is not None)
-    certain = replace(certain, things=certain.things | {touched[name] for name in late & touched.keys()})
-    agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
+    addresses = {name: a for a in part.resources if (name := show_address(a, app_id)) in names}
+    scope = replace(read_scope(saved), entries=frozenset(addresses.values()) if "rest" in saved else None)
+    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], addresses), fresh=session.context.strong_reads is not None)
+    certain = replace(certain, things=certain.things | {addresses[name] for name in late & addresses.keys()})
+    agreement = Agreement(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     days = saved.get("rules", {})
     beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved.get("retry")), writes=True)
-    comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, beside=beside)
+    comparison = look(session, part, recorded, certain, whole=not scope.target, agreement=agreement, beside=beside)
     comparison = hold_to_planned(comparison, saved)
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
-    comparison, carried = with_members(session, comparison)
+    comparison, carriers = with_members(session, comparison)
     if session.ledger and not saved.get("moved"):
         comparison = with_carriers(session, comparison, {**read_ids(saved, manifest, app_id), **comparison.live.pairs}, scope)
-    sources, found = {change["address"] for change in saved["changes"]}, comparison.difference.changes
+    sources, planned = {change["address"] for change in saved["changes"]}, comparison.difference.changes
     # Who carries what gets another name is shown, and no gate rests on it.
-    held = {i for i, c in enumerate(found) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
-    ours, rest = (tuple(c for i, c in enumerate(found) if (i in held) is mine) for mine in (True, False))
-    carried = {**imaging.read_kept(session, ours, carried), **carried}
-    changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours), carried).changes, *rest)
+    indexes = {i for i, c in enumerate(planned) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
+    ours, rest = (tuple(c for i, c in enumerate(planned) if (i in indexes) is mine) for mine in (True, False))
+    carriers = {**imaging.read_kept(session, ours, carriers), **carriers}
+    changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours), carriers).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
-    return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison, carried
+    return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison, carriers
 
 
 def carry_out(
@@ -106,14 +106,14 @@ def carry_out(
 
     steps, wait = list(work.planned.plan.steps), session.client.sleep or stop.wait
     resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
-    how = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
-    performer, room = Performer(session.client, session.kinds, steps, resources, *how), session.client.limiter.room
-    carried = imaging.read_kept(session, work.planned.plan.changes, work.carried)
-    more = list_standing(imaging.unforeseen(work, carried), work.approved)
+    settings = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
+    performer, room = Performer(session.client, session.kinds, steps, resources, *settings), session.client.limiter.room
+    carriers = imaging.read_kept(session, work.planned.plan.changes, work.carriers)
+    more = list_standing(imaging.unforeseen(work, carriers), work.approved)
     refuse(work.approvals.explain(more, work.whole, session.now()))
-    recorder, run = recording(session, work, carried)
+    recorder, run = recording(session, work, carriers)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
-    keep = partial(_keep_more, session, work, (recorder, run), carried, steps)
+    keep = partial(_keep_more, session, work, (recorder, run), carriers, steps)
     last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep, wait)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
@@ -137,11 +137,11 @@ def carry_out(
 
 
 def _keep_more(
-    session: Session, work: Work, kept: tuple[Recorder | None, str], carried: Carriers, steps: Sequence[Step], first: int, more: Carriers
+    session: Session, work: Work, record: tuple[Recorder | None, str], carriers: Carriers, steps: Sequence[Step], first: int, more: Carriers
 ) -> None:
     """Keep what the steps that came to the plan, from a position on, are about to do, and who carries by now what goes."""
-    recorder, run = kept
+    recorder, run = record
     plan = replace(work.planned.plan, steps=tuple(steps))
-    imaging.keep(session, replace(work, planned=replace(work.planned, plan=plan)), run, join_carriers(carried, more))
+    imaging.keep(session, replace(work, planned=replace(work.planned, plan=plan)), run, join_carriers(carriers, more))
     if recorder:
         recorder.add(steps[first:])

@@ -30,8 +30,8 @@ def look_up_since(ledger: Ledger, manifest: Manifest, kind: Kind) -> Mapping[Add
 def write_ours(texts: Mapping[Path, str], marker: str) -> None:
     """Write files, all or none, each in one step. Raises Usage where something lies in the way that has no such marker, OSError."""
     before = {str(path): _read(path) for path in texts}
-    for path, found in before.items():
-        if found and marker.encode() not in found[:HEAD]:
+    for path, bytes_before in before.items():
+        if bytes_before and marker.encode() not in bytes_before[:HEAD]:
             raise Usage(f"{path} is there, and was not made by this command; move it away, or give another folder with -o")
     replace_all(before, {str(path): text.encode("utf-8", "surrogatepass") for path, text in texts.items()})
 

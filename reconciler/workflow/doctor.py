@@ -33,43 +33,43 @@ _NOBODY = "1"
 def look_at_token(client: Client, source: str, pin: Pin | None) -> Iterator[Finding]:
     """Whether the token is accepted, whose it is, what it may read, and whether the workspace and the clock are those that are meant."""
     try:
-        asked = me.ask(client)
+        answer = me.ask(client)
     except ReconcilerError as error:
         yield Finding("token", State.MEND, f"{error}; it came from: {source}")
         return
     yield Finding("token", State.OK, f"accepted; it came from: {source}")
-    person = asked.of_person
-    whose = f"{'a person' if person else 'an app'}'s: {asked.admin or 'without a name'}"
-    until = "the token ends when that person leaves" if person else f"Intercom calls it {asked.acts_for or 'nothing'}"
-    yield Finding("owner", State.OK, f"{whose}; {until}")
-    yield _of_pin(pin, asked)
+    person = answer.of_person
+    owner = f"{'a person' if person else 'an app'}'s: {answer.admin or 'without a name'}"
+    until = "the token ends when that person leaves" if person else f"Intercom calls it {answer.acts_for or 'nothing'}"
+    yield Finding("owner", State.OK, f"{owner}; {until}")
+    yield _of_pin(pin, answer)
     yield _of_reads(client, KINDS)
     yield Finding("writes", State.NOTE, "not known: Intercom says what a token may write only when it refuses a write")
     yield _of_clock(client, time.time())
 
 
-def _of_pin(pin: Pin | None, asked: me.Me) -> Finding:
-    here = f"{asked.here.app_id} in {asked.here.region}"
+def _of_pin(pin: Pin | None, answer: me.Me) -> Finding:
+    here = f"{answer.here.app_id} in {answer.here.region}"
     if pin is None or not (pin.app_id or pin.region):
-        now = f"write `workspace: {{app_id: {asked.here.app_id}, region: {asked.here.region}}}` into the manifest"
+        now = f"write `workspace: {{app_id: {answer.here.app_id}, region: {answer.here.region}}}` into the manifest"
         return Finding("pin", State.NOTE, f"none: any token would be taken, this one is for {here}", now)
-    if pin.app_id in (None, asked.here.app_id) and pin.region in (None, asked.here.region):
+    if pin.app_id in (None, answer.here.app_id) and pin.region in (None, answer.here.region):
         return Finding("pin", State.OK, here)
-    wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
-    return Finding("pin", State.MEND, f"the token is for {here}, the pin for {wanted}", "use the token of that workspace")
+    expected = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+    return Finding("pin", State.MEND, f"the token is for {here}, the pin for {expected}", "use the token of that workspace")
 
 
 def _of_reads(client: Client, kinds: Kinds) -> Finding:
     """What the token may not read. A list that is refused ends a plan; a count that is refused only leaves a number unknown."""
     lists = [routes.request(k.listing.route, {}, query=(("per_page", "1"),)) for k in kinds if k.listing]
     counts = [count for kind in kinds for count in kind.uses.counts if client.version >= count.since]
-    asked = [routes.request(c.route, {"id": _NOBODY}, fill(c.body, {"id": _NOBODY})) for c in counts]
-    missing, uncounted = ([text for request in group if (text := _refusal(client, request))] for group in (lists, asked))
+    requests = [routes.request(c.route, {"id": _NOBODY}, fill(c.body, {"id": _NOBODY})) for c in counts]
+    missing, uncountable = ([text for request in group if (text := _refusal(client, request))] for group in (lists, requests))
     if missing:
         now = "give the token's app these permissions in Intercom's Developer Hub"
         return Finding("reads", State.MEND, f"refused: {', '.join(dict.fromkeys(missing))}", now)
-    if uncounted:
-        text = f"refused: {', '.join(dict.fromkeys(uncounted))}; what is deleted cannot be counted there"
+    if uncountable:
+        text = f"refused: {', '.join(dict.fromkeys(uncountable))}; what is deleted cannot be counted there"
         return Finding("reads", State.NOTE, text, "give the token's app these permissions, or approve such deletions")
     return Finding("reads", State.OK, "all that a plan reads")
 
@@ -114,9 +114,9 @@ def look_at_ledger(address: str, folder: Path, environ: Mapping[str, str], ci: b
     except ReconcilerError as error:
         yield Finding("ledger", State.MEND, str(error))
     else:
-        missed = "" if there else home.find_traces()
-        state = State.MEND if missed else State.OK
-        yield Finding("ledger", state, f"{home.place}{f' {missed}' if missed else '' if there else ': none yet, the first apply makes it'}")
+        traces = "" if there else home.find_traces()
+        state = State.MEND if traces else State.OK
+        yield Finding("ledger", state, f"{home.place}{f' {traces}' if traces else '' if there else ': none yet, the first apply makes it'}")
         yield from _of_key(home, there, address, folder, environ)
     finally:
         home.close()
@@ -126,11 +126,11 @@ def _of_key(home: Home, there: bool, address: str, folder: Path, environ: Mappin
     from reconciler.ledger import key
 
     try:
-        known = key.read_key(folder, environ)
+        key_file = key.read_key(folder, environ)
     except ReconcilerError as error:
         yield Finding("key", State.MEND, str(error))
         return
-    if known:
+    if key_file:
         yield Finding("key", State.OK, f"from {key.KEY_VARIABLE if environ.get(key.KEY_VARIABLE, '').strip() else folder / 'key'}")
     elif there:
         now = f"give it as {key.KEY_VARIABLE}, or restore {folder / 'key'} from where somebody applied before"

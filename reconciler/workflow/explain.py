@@ -64,14 +64,14 @@ class Explained:
     people: Mapping[str, str]
 
 
-def explain_one(session: Session, manifest: Manifest, asked: Address, approvals: Approvals) -> Explained:
+def explain_one(session: Session, manifest: Manifest, wanted: Address, approvals: Approvals) -> Explained:
     """What an address means, from three sides. Reads only what is about it.
 
     Raises Refused for another workspace than the pin's, and ReconcilerError for an address that fits nothing, or several things.
     """
     refuse(hold_to_pin(manifest.pin, session.here))
     session = replace(session, memory=Memory())
-    address, live = _find_meant(session, manifest, asked)
+    address, live = _find_meant(session, manifest, wanted)
     if address in manifest.resources:
         scope = Scope(target=(str(address),), exact=frozenset({str(address)}))
         planned = propose(session, manifest, scope, approvals, _list_rules(manifest, address.kind))
@@ -80,11 +80,11 @@ def explain_one(session: Session, manifest: Manifest, asked: Address, approvals:
         planned = _propose_undeclared(session, manifest, live, approvals)
     record = _find_record(planned.comparison, address, live)
     if address not in manifest.resources and live is None and record is None:
-        raise _fits_nothing(session, manifest, asked, planned.comparison.recorded)
+        raise _fits_nothing(session, manifest, wanted, planned.comparison.recorded)
     side = _look_around(session, planned.comparison, address, live, record)
-    sides = explain(asked, address, planned.comparison, manifest, record, side)
-    drift, ignored = _find_drift(session, planned.comparison, address)
-    notes = (*(note for note in planned.plan.notes if note.address == address), *ignored)
+    sides = explain(wanted, address, planned.comparison, manifest, record, side)
+    drift, hidden = _find_drift(session, planned.comparison, address)
+    notes = (*(note for note in planned.plan.notes if note.address == address), *hidden)
     refused = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in planned.plan.refused)
     plan = replace(planned.plan, drift=drift, notes=notes, refused=refused)
     return Explained(sides, plan, planned.manifest.policy, _name_people(session, sides))
@@ -96,34 +96,34 @@ def _is_of_others(refusal: Refusal, address: Address) -> bool:
 
 
 # ── which thing is meant ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _find_meant(session: Session, manifest: Manifest, asked: Address) -> tuple[Address, Live | None]:
+def _find_meant(session: Session, manifest: Manifest, wanted: Address) -> tuple[Address, Live | None]:
     """The entry that an address means, itself or by another name of the thing; else the live thing under its own address, if there is
     one."""
-    kind = session.kinds[asked.kind]
-    names = _names_in(kind, asked)
-    if address := asked if asked in manifest.resources else find_entry(kind, manifest, names):
+    kind = session.kinds[wanted.kind]
+    names = _names_in(kind, wanted)
+    if address := wanted if wanted in manifest.resources else find_entry(kind, manifest, names):
         return address, None
-    live = _find_live(session, asked)
+    live = _find_live(session, wanted)
     if live is None:
-        return find_entry(kind, manifest, names, by_fields=True) or asked, None
-    named = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
-    return find_entry(kind, manifest, named) or live.address, live
+        return find_entry(kind, manifest, names, by_fields=True) or wanted, None
+    names_of_live = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
+    return find_entry(kind, manifest, names_of_live) or live.address, live
 
 
-def _names_in(kind: Kind, asked: Address) -> Names:
+def _names_in(kind: Kind, wanted: Address) -> Names:
     """What an address can name a thing by."""
-    if live_id := id_in(asked):
+    if live_id := id_in(wanted):
         return [("id", live_id)] if "id" in kind.identity else []
-    return [(identity.field, asked.key) for identity in kind.identities]
+    return [(identity.field, wanted.key) for identity in kind.identities]
 
 
-def _find_live(session: Session, asked: Address) -> Live | None:
+def _find_live(session: Session, wanted: Address) -> Live | None:
     """The live thing of an address that nothing declares. Raises ReconcilerError for several."""
-    ((_, _, things),) = find_meant(session, session.kinds[asked.kind], [asked.key])
+    ((_, _, things),) = find_meant(session, session.kinds[wanted.kind], [wanted.key])
     if len(things) > 1:
-        shown, ids = show_address(asked, session.here.app_id), sorted(thing.id for thing in things)
-        now = f"name one by its id, as in {asked.kind}/id:{ids[0]}" if "id" in session.kinds[asked.kind].identity else "declare one"
-        raise ReconcilerError(f"{shown}: several live things (ids {', '.join(ids)}); {now}")
+        name, ids = show_address(wanted, session.here.app_id), sorted(thing.id for thing in things)
+        now = f"name one by its id, as in {wanted.kind}/id:{ids[0]}" if "id" in session.kinds[wanted.kind].identity else "declare one"
+        raise ReconcilerError(f"{name}: several live things (ids {', '.join(ids)}); {now}")
     return things[0] if things else None
 
 
@@ -135,25 +135,25 @@ def _find_record(comparison: Comparison, address: Address, live: Live | None) ->
     return None if live else next(iter(find_records(recorded, kind, address)), None)
 
 
-def _fits_nothing(session: Session, manifest: Manifest, asked: Address, recorded: Recorded) -> ReconcilerError:
+def _fits_nothing(session: Session, manifest: Manifest, wanted: Address, recorded: Recorded) -> ReconcilerError:
     """Neither declared, nor live, nor recorded: with what is like it."""
-    kind, app_id = session.kinds[asked.kind], session.here.app_id
+    kind, app_id = session.kinds[wanted.kind], session.here.app_id
     things = [thing.address for thing in list_all(session, kind.section)] if kind.whole else []
     names = {show_address(address, app_id) for address in (*manifest.resources, *things) if address.kind == kind.name}
     names |= {record.address for record in recorded.records.of_kind(kind.name)}
-    keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(asked))) <= NEAR)
-    close = difflib.get_close_matches(asked.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
+    keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(wanted))) <= NEAR)
+    close = difflib.get_close_matches(wanted.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
     unseen = f"; archived {kind.section} cannot be seen" if kind.archive and not kind.whole else ""
     mean = f"did you mean {' or '.join(f'{kind.name}/{key}' for key in close)}?"
     by_id = f", or as {kind.name}/id:ID" if "id" in kind.identity else ""
-    text = f"{show_address(asked, app_id)}: neither declared, nor recorded, nor live{unseen}"
+    text = f"{show_address(wanted, app_id)}: neither declared, nor recorded, nor live{unseen}"
     return ReconcilerError(f"{text}; {mean if close else f'write it as the manifest does{by_id}'}")
 
 
 # ── what is looked up ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _propose_undeclared(session: Session, manifest: Manifest, live: Live | None, approvals: Approvals) -> Proposal:
     """What the next plan of the whole manifest would do with a thing that no entry means: nothing, unless the policy prunes it."""
-    manifest, notes, loosened = govern(manifest, approvals)
+    manifest, notes, refusals = govern(manifest, approvals)
     recorded = recall(session, manifest, approvals.valid(manifest, session.now()))
     kinds, here = session.kinds.under(session.facts), session.here
     around = replace(_observe(session, kinds[live.kind], live), pairs={}) if live else Snapshot(here, {}, facts=session.facts)
@@ -166,9 +166,9 @@ def _propose_undeclared(session: Session, manifest: Manifest, live: Live | None,
     mine = [replace(c, address=live.address) if live and isinstance(c, LinkChange) and c.by_rule else c for c in same]
     ends = {change.target for change in mine}
     mine += [change for change in comparison.difference.changes if change.address in ends]
-    told = [note for note in comparison.difference.notes if live and note.address == live.address]
-    difference = add_uses(session, around, replace(comparison.difference, changes=tuple(mine), notes=tuple(told)))
-    around = replace(comparison.live, notes=notes, refusals=loosened)
+    its_notes = [note for note in comparison.difference.notes if live and note.address == live.address]
+    difference = add_uses(session, around, replace(comparison.difference, changes=tuple(mine), notes=tuple(its_notes)))
+    around = replace(comparison.live, notes=notes, refusals=refusals)
     comparison = replace(comparison, live=around, difference=difference)
     plan = hold_to_approvals(make_plan(comparison, version=session.client.version), comparison, approvals, session.context)
     return Proposal(plan, comparison)
@@ -198,9 +198,9 @@ def _observe(session: Session, kind: Kind, live: Live) -> Snapshot:
     assert session.memory is not None
     by, key = ("id", live.id) if "id" in kind.identity else (kind.identities[0].field, live.key)
     links = {link.field: WrittenLinks({}, {}) for link in kind.links}
-    asked = Resource(address_by(kind.name, by, key), by, key, {}, Mark(""), links=links)
+    resource = Resource(address_by(kind.name, by, key), by, key, {}, Mark(""), links=links)
     # Under this policy every end of a list gets a name.
-    manifest = Manifest({asked.address: asked}, Policy(links="exact"))
+    manifest = Manifest({resource.address: resource}, Policy(links="exact"))
     observer = Observer(session.client, session.kinds.under(session.facts), session.tick, session.memory.sight.copy())
     return replace(observer.observe(manifest, session.here, session.window), facts=session.facts)
 
@@ -214,10 +214,10 @@ def _look_around(session: Session, comparison: Comparison, address: Address, liv
         return LiveSide(writes=writes)
     whole = kind.links and address in comparison.manifest.resources
     around = _observe(session, kind, live) if whole else comparison.live
-    made = read_made(client, [(link, live.id) for link in kind.links if link.dated])
+    attachments = read_made(client, [(link, live.id) for link in kind.links if link.has_dates])
     uses = uses_of_each(client, {live.id: kind})[live.id]
     last = last_uses(client, kind, [live.id]).get(live.id) if any(use.people and use.number for use in uses) else None
-    return LiveSide(live, around, made, writes, uses, last)
+    return LiveSide(live, around, attachments, writes, uses, last)
 
 
 def _find_drift(session: Session, comparison: Comparison, address: Address) -> tuple[Drift | None, Sequence[Note]]:
@@ -226,8 +226,8 @@ def _find_drift(session: Session, comparison: Comparison, address: Address) -> t
     if not mine:
         return None, ()
     comparison = replace(comparison, difference=Difference(tuple(mine)))
-    ignored = [note for note in keep_drift(comparison, session.now()).difference.notes if note.topic == HIDDEN]
-    return Drift(len(mine), 0, 0, recorded=True, ignored=len(ignored), trails=follow(session, comparison)), ignored
+    hidden = [note for note in keep_drift(comparison, session.now()).difference.notes if note.topic == HIDDEN]
+    return Drift(len(mine), 0, 0, recorded=True, ignored=len(hidden), trails=follow(session, comparison)), hidden
 
 
 def _is_moved(change: Change) -> bool:
@@ -237,6 +237,6 @@ def _is_moved(change: Change) -> bool:
 def _name_people(session: Session, sides: Explanation) -> Mapping[str, str]:
     """What those are called who linked it, by their ids."""
     name = names_of(session)
-    ends = {(one.target.kind, one.made.who) for one in sides.links if one.made}
-    ends |= {(sides.kind.name, sides.live.last.who)} if sides.live.last else set()
-    return {who: name(kind, who).removeprefix(" by ") for kind, who in sorted(ends) if who}
+    ends = {(one.target.kind, one.attachment.by) for one in sides.links if one.attachment}
+    ends |= {(sides.kind.name, sides.live.last.by)} if sides.live.last else set()
+    return {id: name(kind, id).removeprefix(" by ") for kind, id in sorted(ends) if id}

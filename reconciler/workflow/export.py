@@ -40,8 +40,8 @@ HEAD = "workspace.yaml"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be exported."""
+class ExportScope:
+    """What an export writes."""
 
     # In the order of the kinds.
     sections: tuple[str, ...]
@@ -58,7 +58,7 @@ class Export:
     # By section; none of what the manifest has already.
     entries: Mapping[str, Sequence[Written]]
     # What is live and stands in no entry.
-    left: Sequence[LeftOut] = ()
+    omissions: Sequence[LeftOut] = ()
     # What the manifest says otherwise than live.
     changes: Sequence[Change] = ()
     # What to know of how a condition was read.
@@ -85,14 +85,14 @@ def searchable(kinds: Kinds = KINDS) -> tuple[str, ...]:
     return tuple(kind.section for kind in kinds if kind.search)
 
 
-def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -> Export:
+def export(session: Session, scope: ExportScope, manifest: Manifest | None = None) -> Export:
     """What is live of these sections, less what the manifest declares. Reads only.
 
     Raises Refused (3) for another workspace than that of the manifest.
     """
-    survey, notes = _survey(session, wanted, manifest)
-    seen, kinds = survey.all_things, [session.kinds.by_section[section] for section in wanted.sections]
-    writer = EntryWriter(session.kinds, seen, survey.links)
+    survey, notes = _survey(session, scope, manifest)
+    things, kinds = survey.all_things, [session.kinds.by_section[section] for section in scope.sections]
+    writer = EntryWriter(session.kinds, things, survey.links)
     declared: set[str] = set()
     changes: Sequence[Change] = ()
     if manifest:
@@ -101,24 +101,24 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
     entries = {}
     for kind in kinds:
         entries[kind.section] = writer.write(kind, [thing for thing in survey.things[kind.name] if thing.id not in declared])
-    return Export(entries, writer.left, changes, notes)
+    return Export(entries, writer.omissions, changes, notes)
 
 
-def _survey(session: Session, wanted: Wanted, manifest: Manifest | None) -> tuple[Survey, Sequence[str]]:
+def _survey(session: Session, scope: ExportScope, manifest: Manifest | None) -> tuple[Survey, Sequence[str]]:
     """Read what is wanted, what says of which type its values are, and what the manifest has that links may lead to."""
     from reconciler.intercom.survey import Survey
 
-    survey, notes = Survey(session.client, session.kinds, session.tick, wanted.with_links), list[str]()
-    asked = [session.kinds.by_section[section] for section in wanted.sections]
-    beside = {f.typed_by for kind in asked for f in kind.fields.values() if f.typed_by}
-    if manifest and wanted.with_links:
-        beside |= {link.target for kind in asked for link in kind.links} & {address.kind for address in manifest.resources}
+    survey, notes = Survey(session.client, session.kinds, session.tick, scope.with_links), list[str]()
+    kinds = [session.kinds.by_section[section] for section in scope.sections]
+    beside = {f.typed_by for kind in kinds for f in kind.fields.values() if f.typed_by}
+    if manifest and scope.with_links:
+        beside |= {link.target for kind in kinds for link in kind.links} & {address.kind for address in manifest.resources}
     for kind in session.kinds:
         query = None
-        if wanted.where and kind.search and kind in asked:
-            query, query_notes = compile_where(session, kind, wanted.where)
+        if scope.where and kind.search and kind in kinds:
+            query, query_notes = compile_where(session, kind, scope.where)
             notes += query_notes
-        if kind in asked or kind.name in beside:
+        if kind in kinds or kind.name in beside:
             survey.read(kind, query)
     survey.read_ends()
     return survey, notes
@@ -126,30 +126,30 @@ def _survey(session: Session, wanted: Wanted, manifest: Manifest | None) -> tupl
 
 def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWriter) -> tuple[Sequence[Change], set[str]]:
     """What the manifest says otherwise than live, and the ids of what it declares; whoever writes entries is told of its own."""
-    kinds, seen = session.kinds, survey.all_things
+    kinds, listed = session.kinds, survey.all_things
     if not survey.with_links:
         manifest = replace(manifest, resources={a: replace(r, links={}) for a, r in manifest.resources.items()})
     matches = Match()
     for kind in kinds:
-        matches.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], seen.get(kind.name, ())))
-    things = {name: {thing.id: thing for thing in things} for name, things in seen.items()}
-    doubts = frozenset(matches.withheld), frozenset(matches.doubted)
+        matches.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], listed.get(kind.name, ())))
+    things = {name: {thing.id: thing for thing in things} for name, things in listed.items()}
+    doubts = frozenset(matches.withheld), frozenset(matches.doubtful)
     live = name_references(kinds, Snapshot(session.here, things, matches.pairs, survey.links, *doubts, twins=matches.twins))
-    typed, _ = settle_types(kinds, manifest, live)
-    writer.taken.update(manifest.resources)
+    typed_manifest, _ = settle_types(kinds, manifest, live)
+    writer.addresses.update(manifest.resources)
     formers = ((kinds[a.kind], by, key) for a, r in manifest.resources.items() for by, key in r.former)
     writer.former.update((kind.name, by, kind.identity[by].fold(key)) for kind, by, key in formers)
     for address, live_id in matches.pairs.items():
         if not manifest.resources[address].is_gone:
             writer.ends[address.kind, live_id] = {"id": live_id} if id_in(address) else manifest.resources[address].key
-    changes = diff(kinds, typed, live).changes
-    return tuple(change for change in changes if _differs(change, seen)), set(matches.pairs.values())
+    changes = diff(kinds, typed_manifest, live).changes
+    return tuple(change for change in changes if _differs(change, listed)), set(matches.pairs.values())
 
 
-def _differs(change: Change, seen: Container[str]) -> bool:
+def _differs(change: Change, kinds: Container[str]) -> bool:
     """Whether a change says that what is live is otherwise; of what was not looked at nobody can say."""
     if isinstance(change, LinkChange):
-        return change.id is not None and change.target.kind in seen
+        return change.id is not None and change.target.kind in kinds
     return change.action is not Action.CREATE
 
 
@@ -258,9 +258,9 @@ def entries_of(session: Session, section: str, things: Sequence[Live]) -> Export
 
     kind = session.kinds.by_section[section]
     typing = {f.typed_by for f in kind.fields.values() if f.typed_by}
-    seen = {name: list(everything(session.client, session.kinds[name], session.tick)) for name in typing} | {kind.name: things}
-    writer = EntryWriter(session.kinds, seen, {})
-    return Export({section: writer.write(kind, things)}, writer.left)
+    things_by_kind = {name: list(everything(session.client, session.kinds[name], session.tick)) for name in typing} | {kind.name: things}
+    writer = EntryWriter(session.kinds, things_by_kind, {})
+    return Export({section: writer.write(kind, things)}, writer.omissions)
 
 
 def list_text(section: str, entries: Sequence[Written]) -> str:

@@ -38,7 +38,7 @@ def read_facts(path: Path) -> FactsFile:
         raise Invalid([Problem(Mark(str(path)), f"cannot be read: {error.strerror}")]) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        what = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+        problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
     except ValueError:
-        what = "is no JSON"
-    raise Invalid([Problem(Mark(str(path)), what, "make it anew with `reconciler doctor --probe`, or remove it")])
+        problem = "is no JSON"
+    raise Invalid([Problem(Mark(str(path)), problem, "make it anew with `reconciler doctor --probe`, or remove it")])

@@ -44,7 +44,7 @@ def ground_of(ledger: Ledger, checkout: Checkout | None = None) -> Ground:
 
 def check_name(manifest: Manifest, place: str) -> None:
     """Raises Invalid for a manifest without a name of its own, where the ledger at `place` is shared by several repositories."""
-    if manifest.files and not manifest.named:
+    if manifest.files and not manifest.has_name:
         text = f"no `name:` is written, and several repositories can reach the ledger {place}: nobody could tell whose things these are"
         now = "write a `name:` of its own (`name: default` goes on with what was applied without one)"
         raise Invalid([Problem(Mark(manifest.files[0]), text, now)])

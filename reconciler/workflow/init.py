@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Usage
 from reconciler.ledger.folder import root_of
@@ -70,6 +70,6 @@ def remember(session: Session, manifest: Manifest, planned: Proposal) -> None:
 
     Raises Stale where the workspace has moved since, so that there is something to do.
     """
-    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(None, planned.as_declared, planned.doubts, planned.rules))
+    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosure(None, planned.as_declared, planned.doubts, planned.rules))
     for _ in carry_out(session, prepare(session, saved, manifest), threading.Event()):
         pass

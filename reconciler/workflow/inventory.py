@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.core.compare.inventory import Inventory, Row, take_inventory
 from reconciler.core.compare.retiring import Retiring
-from reconciler.core.compare.since import Made
+from reconciler.core.compare.since import Attachment
 from reconciler.core.model.change import Use
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -29,18 +29,21 @@ def look_at_all(session: Session, kind: Kind, manifest: Manifest | None, due: Se
     if manifest and due is not None:
         manifest = replace(manifest, resources={one.resource.address: one.resource for one in due})
     uses: dict[str, Sequence[Use]] = {}
-    last: dict[str, Made] = {}
+    last: dict[str, Attachment] = {}
     for counted in _count(session, kind, live):
         last |= last_uses(client, kind, [live_id for live_id, all_uses in counted.items() if any(u.people and u.number for u in all_uses)])
         uses |= counted
-    admins = {who: name_admin(client, kind, who).removeprefix(" by ") for who in sorted({made.who for made in last.values()})}
+    admins = {
+        admin_id: name_admin(client, kind, admin_id).removeprefix(" by ")
+        for admin_id in sorted({attachment.by for attachment in last.values()})
+    }
     return Inventory(kind, session.here.app_id, take_inventory(kind, live, manifest, uses, last, retiring), admins, due is not None)
 
 
 def count_all(session: Session, kind: Kind, manifest: Manifest) -> Sequence[Row]:
     """Count the uses of everything of a kind. Reads only. Raises IntercomError."""
     live = _list_live(session, kind)
-    uses = {live_id: found for counted in _count(session, kind, live) for live_id, found in counted.items()}
+    uses = {live_id: live_uses for counts in _count(session, kind, live) for live_id, live_uses in counts.items()}
     return take_inventory(kind, live, manifest, uses, {})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler.core.compare.lint import Seen
+from reconciler.core.compare.lint import LintFacts
 from reconciler.core.model.address import ID, Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from reconciler.ledger.ledger import Ledger
 
 
-def look_up(ledger: Ledger, manifest: Manifest) -> Seen:
+def look_up(ledger: Ledger, manifest: Manifest) -> LintFacts:
     """What a ledger knows: the tombstones that are done. Raises LedgerUnusable."""
     recorded = recall_offline(ledger, manifest)
-    gone = (address for address, resource in manifest.resources.items() if resource.state == "absent")
-    return Seen(done={address for address in gone if (record := recorded.at(address)) and record.is_buried})
+    addresses = (address for address, resource in manifest.resources.items() if resource.state == "absent")
+    return LintFacts(tombstones={address for address in addresses if (record := recorded.at(address)) and record.is_buried})
 
 
-def look_live(session: Session, manifest: Manifest) -> Seen:
+def look_live(session: Session, manifest: Manifest) -> LintFacts:
     """What the workspace knows: what nobody uses, and the tombstones that are done. Reads only: a list of each kind that people name and
     that is counted, and the counts of what is declared of it. Raises IntercomError."""
     from reconciler.intercom.listing import everything
     from reconciler.intercom.uses import uses_of_each
 
     dead: set[Address] = set()
-    done: set[Address] = set()
+    visited: set[Address] = set()
     for kind in (kind for kind in session.kinds if kind.is_named_by_people and kind.whole and kind.uses.counts):
         declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
         ids = _find_ids(kind, declared, everything(session.client, kind, session.tick)) if declared else {}
-        done |= {r.address for r in declared if r.state == "absent" and r.address not in ids}
+        visited |= {r.address for r in declared if r.state == "absent" and r.address not in ids}
         stays = {ids[r.address]: r.address for r in declared if not r.is_gone and r.address in ids}
         uses = uses_of_each(session.client, dict.fromkeys(stays, kind))
-        dead |= {stays[live_id] for live_id, counted in uses.items() if counted and all(use.number == 0 for use in counted)}
-    return Seen(dead, done)
+        dead |= {stays[live_id] for live_id, counts in uses.items() if counts and all(use.number == 0 for use in counts)}
+    return LintFacts(dead, visited)
 
 
 def _find_ids(kind: Kind, declared: Iterable[Resource], live: Iterable[Live]) -> Mapping[Address, str]:

@@ -19,7 +19,7 @@ from reconciler.workflow.session import Session, by_their_clock
 if TYPE_CHECKING:
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.http.request import Reply, Request
-    from reconciler.intercom.search.lookup import Named
+    from reconciler.intercom.search.lookup import KeyLookup
 
 
 def list_all(session: Session, section: str) -> Iterator[Live]:
@@ -29,7 +29,7 @@ def list_all(session: Session, section: str) -> Iterator[Live]:
     return everything(session.client, session.kinds.by_section[section], session.tick)
 
 
-def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
+def look_up(session: Session, section: str, keys: Sequence[str]) -> KeyLookup:
     """The live things of a section that have these keys, and the keys that nothing has."""
     from reconciler.intercom.observe import Observer
     from reconciler.intercom.search import lookup
@@ -43,35 +43,35 @@ def read_where(section: str, text: str, version: str, kinds: Kinds = KINDS) -> E
     kind = kinds.by_section[section]
     if kind.search is None:
         raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
-    wanted = parse(text)
+    expression = parse(text)
     prefixes = tuple(where.list_prefixes(kind))
-    unknown = {c.field: Searched("") for c in list_conditions(wanted) if c.field.startswith(prefixes)}
-    where.compile_query(wanted, {**unknown, **kind.search.fields}, version)
-    return wanted
+    unknown = {c.field: Searched("") for c in list_conditions(expression) if c.field.startswith(prefixes)}
+    where.compile_query(expression, {**unknown, **kind.search.fields}, version)
+    return expression
 
 
-def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator[Live], tuple[str, ...]]:
+def search(session: Session, section: str, expression: Expression) -> tuple[Iterator[Live], tuple[str, ...]]:
     """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
     from reconciler.intercom.search import lookup
 
     kind = session.kinds.by_section[section]
-    query, notes = compile_where(session, kind, wanted)
+    query, notes = compile_where(session, kind, expression)
     return lookup.read_search(session.client, kind, query, session.tick), notes
 
 
-def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[where.Query, tuple[str, ...]]:
+def compile_where(session: Session, kind: Kind, expression: Expression) -> tuple[where.Query, tuple[str, ...]]:
     """A condition as the search of a kind takes it; and what to know of how Intercom reads it."""
     from reconciler.intercom.search import lookup
 
     client = session.client
     prefixes = tuple(where.list_prefixes(kind))
-    typed = any(c.field.startswith(prefixes) for c in list_conditions(wanted))
-    fields = lookup.list_searchable(client, session.kinds, kind) if typed or not kind.search else kind.search.fields
-    if not where.asks_for_dates(wanted, fields):
-        return where.compile_query(wanted, fields, client.version), ()
+    needs_types = any(c.field.startswith(prefixes) for c in list_conditions(expression))
+    fields = lookup.list_searchable(client, session.kinds, kind) if needs_types or not kind.search else kind.search.fields
+    if not where.asks_for_dates(expression, fields):
+        return where.compile_query(expression, fields, client.version), ()
     zone, name = lookup.read_time_zone(client)
     calendar = where.Calendar.at(by_their_clock(session), zone)
-    return where.compile_query(wanted, fields, client.version, calendar), (where.explain_days(wanted, calendar, name),)
+    return where.compile_query(expression, fields, client.version, calendar), (where.explain_days(expression, calendar, name),)
 
 
 def list_paths(session: Session, section: str) -> list[str]:
@@ -114,8 +114,8 @@ def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body:
         raise Usage(f"{error}; write a path like /contacts/ID, with odd characters encoded") from None
 
 
-def raw_answers(session: Session, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+def raw_answers(session: Session, request: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
     from reconciler.intercom.search.lookup import read_answers
 
-    return read_answers(session.client, asked, all_pages=all_pages)
+    return read_answers(session.client, request, all_pages=all_pages)

@@ -89,31 +89,31 @@ class LastLook:
         change = self.steps[job.covers[0]].change
         if not (isinstance(change, ThingChange) and change.into):
             return self._note(self.perform(job, ids))
-        moved = list[Outcome]()
+        moves = list[Outcome]()
         with self.lock:
             try:
-                why = self._move_rest(change, ids, moved)
+                why = self._move_rest(change, ids, moves)
             except ReconcilerError as error:
                 why = str(error)
             if why:
-                return [*moved, Outcome(job.covers[0], change, Status.SKIPPED, f"not deleted: {why}")]
-            return [*moved, *self.perform(job, ids)]
+                return [*moves, Outcome(job.covers[0], change, Status.SKIPPED, f"not deleted: {why}")]
+            return [*moves, *self.perform(job, ids)]
 
-    def _move_rest(self, change: ThingChange, ids: Mapping[Address, str], moved: list[Outcome]) -> str:
+    def _move_rest(self, change: ThingChange, ids: Mapping[Address, str], moves: list[Outcome]) -> str:
         """Move who came since; the answer is why the thing stays, empty where it can go."""
         ends = self.session.client.monotonic() + LAG
         for _ in range(LOOKS):
             carriers, new = self._look(change)
-            while not new and (left := count_left(self.comparison, change, carriers)):
+            while not new and (remaining := count_left(self.comparison, change, carriers)):
                 # Until a search shows what was done, it shows nothing of what others did since either.
                 if self.session.client.monotonic() >= ends or self.wait(LOOK_EVERY):
-                    return f"Intercom still finds {describe_holders(left)} with it, as its search lags; run again in some minutes"
+                    return f"Intercom still finds {describe_holders(remaining)} with it, as its search lags; run again in some minutes"
                 carriers, new = self._look(change)
             if not new:
                 return self._read_hold(change)
-            moved += self._move(new, carriers, ids)
-            if lost := next((o for o in moved if o.status is not Status.APPLIED), None):
-                return f"somebody who has it could not be moved ({lost.reason})"
+            moves += self._move(new, carriers, ids)
+            if failure := next((o for o in moves if o.status is not Status.APPLIED), None):
+                return f"somebody who has it could not be moved ({failure.reason})"
         return "somebody new keeps getting it; run again"
 
     def _look(self, change: ThingChange) -> tuple[Carriers, Sequence[LinkChange]]:
@@ -124,8 +124,8 @@ class LastLook:
 
     def _note(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """Remember who was moved, as replies show it."""
-        done = (o.change for o in outcomes if o.status is Status.APPLIED and isinstance(o.change, LinkChange))
-        self.proved.update((change.link, change.id, change.target) for change in done if isinstance(change, LinkChange))
+        changes = (o.change for o in outcomes if o.status is Status.APPLIED and isinstance(o.change, LinkChange))
+        self.proved.update((change.link, change.id, change.target) for change in changes if isinstance(change, LinkChange))
         return outcomes
 
     def _move(self, new: Sequence[LinkChange], carriers: Carriers, ids: Mapping[Address, str]) -> Sequence[Outcome]:
@@ -135,14 +135,14 @@ class LastLook:
         )
         self.steps.extend(added)
         self.keep(first, carriers)
-        placed = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]
-        return [outcome for job in placed for outcome in self._note(self.perform(job, ids))]
+        all_jobs = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]
+        return [outcome for job in all_jobs for outcome in self._note(self.perform(job, ids))]
 
     def _read_hold(self, change: ThingChange) -> str:
         from reconciler.intercom.uses import uses_of
 
         kinds = self.session.kinds
         # Who is moved does not hold it, however many these are.
-        moved = dict.fromkeys(list_movable(kinds, change), frozenset[str]())
-        holders = list_holders(kinds, change, uses_of(self.session.client, kinds[change.address.kind], str(change.id), moved))
+        movable = dict.fromkeys(list_movable(kinds, change), frozenset[str]())
+        holders = list_holders(kinds, change, uses_of(self.session.client, kinds[change.address.kind], str(change.id), movable))
         return describe_hold(kinds, change, holders)

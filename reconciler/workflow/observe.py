@@ -20,7 +20,7 @@ from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.record import Thing
 from reconciler.core.model.recorded import Recorded
-from reconciler.core.plan.touched import Agreed
+from reconciler.core.plan.touched import Agreement
 from reconciler.core.undo.preimage import recount_uses
 from reconciler.workflow.ruling import NOTHING as NO_MORE
 from reconciler.workflow.ruling import Beside, with_members
@@ -38,12 +38,12 @@ def look(
     certain: Certain = NOTHING,
     *,
     whole: bool = True,
-    agreed: Agreed | None = None,
+    agreement: Agreement | None = None,
     beside: Beside = NO_MORE,
 ) -> Comparison:
     """The live side of what is declared, compared with it.
 
-    What must be `certain` is seen by a strong read. `whole`: of the whole manifest. `agreed`: what people agreed to, where something may
+    What must be `certain` is seen by a strong read. `whole`: of the whole manifest. `agreement`: what people agreed to, where something may
     go. `beside`: which rules are read, and whether also what Intercom did not take is compared.
     """
     from reconciler.intercom.observe import Observer
@@ -57,7 +57,7 @@ def look(
     comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=beside.retry)
     if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
         comparison = add_notes(comparison, note_same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
-    comparison = spare(session, comparison, agreed) if agreed is not None else comparison
+    comparison = spare(session, comparison, agreement) if agreement is not None else comparison
     if memory:
         memory.close(session.now(), session.runs)
     return comparison
@@ -91,8 +91,8 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
 
     changes = comparison.difference.changes
     pairs = tuple(find_pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
-    left = {pair.old.id: pair.kind for pair in pairs if not pair.gone}
-    return tuple(note_renames(pairs, uses_of_each(session.client, left)))
+    staying = {pair.old.id: pair.kind for pair in pairs if not pair.deletion}
+    return tuple(note_renames(pairs, uses_of_each(session.client, staying)))
 
 
 def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
@@ -102,7 +102,7 @@ def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tu
     ids = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
     new = []
     for note in notes:
-        asked = note.address if is_drift(comparison, note) else None
-        who = describe_last_use(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
-        new.append(replace(note, message=f"{note.message}; {who}") if who else note)
+        address = note.address if is_drift(comparison, note) else None
+        sentence = describe_last_use(session.client, session.kinds[address.kind], ids[address]) if address else ""
+        new.append(replace(note, message=f"{note.message}; {sentence}") if sentence else note)
     return tuple(new)

@@ -23,7 +23,7 @@ from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope, list_concerned, narrow, note_unmatched
-from reconciler.core.plan.touched import Agreed
+from reconciler.core.plan.touched import Agreement
 from reconciler.core.plan.work import Proposal
 from reconciler.kinds import KINDS
 from reconciler.workflow.merge import with_members
@@ -44,7 +44,7 @@ def propose(
 ) -> Proposal:
     """Observe, compare, count, order, hold against the gates. Reads only. `rules` are read beside those of the scope, and who came or went
     under them stays in the plan."""
-    declared, (manifest, notes, loosened) = manifest, govern(manifest, approvals)
+    declared, (manifest, notes, refusals) = manifest, govern(manifest, approvals)
     scope = scope.among(manifest.resources)
     app_id = session.here.app_id
     targeted = list_targeted(manifest, scope, app_id)
@@ -55,15 +55,15 @@ def propose(
     valid = approvals.valid(manifest, session.now())
     recorded = recall(session, manifest, valid)
     comparison = look(
-        session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), beside=Beside(targeted | rules, retry=scope.retry)
+        session, manifest, recorded, whole=not scope.target, agreement=Agreement(valid), beside=Beside(targeted | rules, retry=scope.retry)
     )
     comparison, others = (comparison, ()) if rules else _part_rules(comparison, scope)
-    converged, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
+    as_is, doubts = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
     part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
-    live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
+    live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*refusals, *live.refusals))
     comparison = _count(session, replace(comparison, live=live), scope)
     comparison = add_notes(comparison, renames(session, comparison))
     comparison = comparison if scope.moved else with_retiring(session, comparison, scope)
@@ -74,7 +74,7 @@ def propose(
     plan = hold_to_approvals(plan, comparison, approvals, session.context)
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
-    return Proposal(plan, comparison, converged, doubted)
+    return Proposal(plan, comparison, as_is, doubts)
 
 
 def _part_rules(comparison: Comparison, scope: Scope) -> tuple[Comparison, tuple[Change, ...]]:
@@ -90,10 +90,10 @@ def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison
     merging = not scope.moved
     comparison, carriers = with_members(session, comparison) if merging else (comparison, NO_CARRIERS)
     difference, live = comparison.difference, comparison.live
-    concerned = list_concerned(session.kinds, scope, difference.changes, live)
-    mine = replace(difference, changes=tuple(c for c in difference.changes if c.address in concerned))
-    counted = iter(add_uses(session, live, mine, carriers).changes)
-    changes = tuple(next(counted) if change.address in concerned else change for change in difference.changes)
+    addresses = list_concerned(session.kinds, scope, difference.changes, live)
+    mine = replace(difference, changes=tuple(c for c in difference.changes if c.address in addresses))
+    changes_with_uses = iter(add_uses(session, live, mine, carriers).changes)
+    changes = tuple(next(changes_with_uses) if change.address in addresses else change for change in difference.changes)
     comparison = replace(comparison, difference=replace(difference, changes=changes))
     comparison = add_notes(comparison, note_uncounted(comparison.kinds, mine.changes))
     return hold_back(comparison) if merging else comparison

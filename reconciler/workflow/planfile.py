@@ -13,7 +13,7 @@ from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.document import FORMAT
-from reconciler.core.plan.saved import Enclosed, seal, write_saved
+from reconciler.core.plan.saved import Enclosure, seal, write_saved
 from reconciler.core.plan.schema import PlanDocument, is_plan
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
@@ -69,7 +69,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
 
 def make_saved(planned: Proposal, kinds: Kinds = KINDS, files: Mapping[str, str] | None = None) -> PlanDocument:
     """A plan that can be applied, with a salt of its own; `files` are the manifest's texts, if they are to be in it."""
-    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosed(files, planned.as_declared, planned.doubts, planned.rules))
+    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosure(files, planned.as_declared, planned.doubts, planned.rules))
 
 
 def write_plan(saved: PlanDocument, path: Path) -> None:

@@ -17,7 +17,7 @@ from reconciler.core.compare.hints import LAG
 from reconciler.core.model.facts import Facts, FactsFile
 from reconciler.core.model.times import format_time
 from reconciler.errors import IntercomError, Invalid, Locked, Mark, Problem, Refused
-from reconciler.intercom.probe.bench import Bench, Cleaner, Made, Unsettled
+from reconciler.intercom.probe.bench import Bench, Cleaner, Creation, Unsettled
 from reconciler.intercom.probe.questions import QUESTIONS
 from reconciler.ledger import door
 from reconciler.ledger.folder import make
@@ -42,13 +42,13 @@ class Notebook:
     # The workspace that it is about.
     app_id: str
     # What was there when it was opened, and since.
-    noted: list[Made] = field(default_factory=list)
+    creations: list[Creation] = field(default_factory=list)
     # When the last of that was noted, in Unix seconds.
     last: float = 0.0
 
-    def note(self, made: Made, now: float) -> None:
+    def note(self, made: Creation, now: float) -> None:
         """Write it down; it is on the disk before this ends."""
-        self.noted.append(made)
+        self.creations.append(made)
         self.last = now
         os.write(self.handle, json.dumps({"app_id": self.app_id, "at": float(now), **asdict(made)}).encode("ascii") + b"\n")
         os.fsync(self.handle)
@@ -56,7 +56,7 @@ class Notebook:
     def forget(self) -> None:
         """All of it is gone from the workspace."""
         os.ftruncate(self.handle, 0)
-        self.noted.clear()
+        self.creations.clear()
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def notebook(home: Path, app_id: str) -> Iterator[Notebook]:
             if line["app_id"] != app_id:
                 text = f"{path} holds what a probe made in the workspace {line['app_id']}"
                 raise Refused([f"{text}; run `reconciler doctor --clean --app-id {line['app_id']}` first"])
-            book.noted.append(Made(line["what"], line["key"], line["id"]))
+            book.creations.append(Creation(line["what"], line["key"], line["id"]))
             book.last = max(book.last, line["at"])
         yield book
     finally:
@@ -108,48 +108,48 @@ def _is_note(line: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
+class Removal:
     """What became of what probes made."""
 
     # What was removed.
-    removed: Sequence[Made]
+    removed: Sequence[Creation]
     # What could not be removed, or not be proved to be gone, and what to do; empty where nothing is left.
-    left: str = ""
+    trouble: str = ""
 
 
-def clear(session: Session, book: Notebook) -> Cleared:
+def clear(session: Session, book: Notebook) -> Removal:
     """Remove all that probes made here, found by the notes and by the prefix, and nothing else."""
-    cleaner = Cleaner(session.client, tuple(book.noted))
+    cleaner = Cleaner(session.client, tuple(book.creations))
     now = f"run `reconciler doctor --clean --app-id {book.app_id}`"
     try:
         cleaner.clean()
     except IntercomError as error:
-        return Cleared(cleaner.removed, f"{error}; {now} to remove the rest")
+        return Removal(cleaner.removed, f"{error}; {now} to remove the rest")
     if cleaner.unseen and session.now() < book.last + LAG:
         text = f"{len(cleaner.unseen)} of which no answer came may not be visible yet"
-        return Cleared(cleaner.removed, f"{text}; {now} after {format_time(book.last + LAG)}")
+        return Removal(cleaner.removed, f"{text}; {now} after {format_time(book.last + LAG)}")
     book.forget()
-    return Cleared(cleaner.removed)
+    return Removal(cleaner.removed)
 
 
 def ask_all(session: Session, book: Notebook, *, attributes: bool = False, cap: int = 10_000) -> FactsFile:
     """Ask every question. What cannot be settled here says why. `cap` is the number of contacts at which a count may be cut."""
-    bench = Bench(session.client, secrets.token_hex(4), lambda made: book.note(made, session.now()), session.sleep, cap, attributes)
-    facts, unsettled = dict[str, Any](), dict[str, str]()
+    bench = Bench(session.client, secrets.token_hex(4), lambda creation: book.note(creation, session.now()), session.sleep, cap, attributes)
+    facts, reasons = dict[str, Any](), dict[str, str]()
     mute = 0
     for name, ask in QUESTIONS.items():
         session.tick(name)
         try:
             facts |= ask(bench) if mute < MUTE else dict[str, Any]()
         except Unsettled as why:
-            unsettled[name] = str(why)
+            reasons[name] = str(why)
         except IntercomError as why:
-            unsettled[name], mute = str(why), mute + 1
-    for name in QUESTIONS.keys() - facts.keys() - unsettled.keys():
-        unsettled[name] = "not asked: Intercom had not answered before"
-    here, asked = session.here, datetime.fromtimestamp(session.now(), UTC).date()
-    document: dict[str, Any] = {"app_id": here.app_id, "region": here.region, "api_version": session.client.version, "asked": asked}
-    return FactsFile(**document, facts=Facts(**facts), unsettled=unsettled)
+            reasons[name], mute = str(why), mute + 1
+    for name in QUESTIONS.keys() - facts.keys() - reasons.keys():
+        reasons[name] = "not asked: Intercom had not answered before"
+    here, today = session.here, datetime.fromtimestamp(session.now(), UTC).date()
+    document: dict[str, Any] = {"app_id": here.app_id, "region": here.region, "api_version": session.client.version, "asked": today}
+    return FactsFile(**document, facts=Facts(**facts), unsettled=reasons)
 
 
 def facts_text(facts: FactsFile) -> str:

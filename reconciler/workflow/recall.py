@@ -38,8 +38,8 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
 def recall_offline(ledger: Ledger, manifest: Manifest) -> Recorded:
     """What a ledger holds for the manifest's name in the workspace of its pin, else in the only one that it knows; nothing where it knows
     several. Raises LedgerUnusable."""
-    known = [manifest.pin.app_id] if manifest.pin and manifest.pin.app_id else list(ledger.workspaces())
-    return ledger.read_recorded(known[0], manifest.name) if len(known) == 1 else BLANK
+    app_ids = [manifest.pin.app_id] if manifest.pin and manifest.pin.app_id else list(ledger.workspaces())
+    return ledger.read_recorded(app_ids[0], manifest.name) if len(app_ids) == 1 else BLANK
 
 
 @contextmanager

@@ -49,7 +49,7 @@ GENTLE = frozenset({Action.CREATE, Action.UPDATE, Action.ATTACH})
 LOOK_EVERY = 0.2
 
 
-def recording(session: Session, work: Work, carried: Carriers) -> tuple[Recorder | None, str]:
+def recording(session: Session, work: Work, carriers: Carriers) -> tuple[Recorder | None, str]:
     """What records an apply, if anything does, and the id of its run, once it is kept what the apply destroys. Raises Refused (3) where
     that cannot be kept."""
     from reconciler.ledger.run import run_id
@@ -57,7 +57,7 @@ def recording(session: Session, work: Work, carried: Carriers) -> tuple[Recorder
     recorder = Recorder(session, work) if session.ledger else None
     run = recorder.run if recorder else run_id(session.now())
     try:
-        imaging.keep(session, work, run, carried)
+        imaging.keep(session, work, run, carriers)
     except ReconcilerError as error:
         if destroys(work.planned.plan.changes):
             if recorder:
@@ -85,10 +85,10 @@ class Ends:
     # When the first came, in seconds.
     since: float = 0.0
 
-    def add(self, settlements: Sequence[Settlement], noted: Sequence[Record | Thing | None], now: float) -> None:
+    def add(self, settlements: Sequence[Settlement], records: Sequence[Record | Thing | None], now: float) -> None:
         self.since = self.since if self.settlements else now
         self.settlements += settlements
-        for one in noted:
+        for one in records:
             if isinstance(one, Record):
                 self.things[one.name] = one
             elif one is not None:
@@ -245,10 +245,10 @@ class Recorder:
         ends = zip(outcomes, codes, strict=True)
         settlements = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
         with self.mutex:
-            noted = [self.books.note(o, changes[o.step], by_their_clock(self.session)) for o in outcomes]
+            records = [self.books.note(o, changes[o.step], by_their_clock(self.session)) for o in outcomes]
             self.done.update(o.step for o in outcomes if o.status in DONE)
             now = self.session.client.monotonic()
-            self.ends.add(settlements, noted, now)
+            self.ends.add(settlements, records, now)
             if self.ends.is_due(now) or not all(map(self._may_wait, outcomes)):
                 self._write_ends()
         self._effects([o for o in outcomes if o.status in DONE])
@@ -265,13 +265,13 @@ class Recorder:
     def _effects(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what replies did not show, forget what they did. A link that is not shown stands in its outcome as its list."""
         app_id = self.session.here.app_id
-        asked = [(claim, outcome) for outcome in outcomes for claim in claims_of(outcome.change)]
-        mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
+        claims = [(claim, outcome) for outcome in outcomes for claim in claims_of(outcome.change)]
+        mute = [claim for claim, o in claims if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
         self.muted = self.muted or bool(mute)
-        if self.muted and (shown := [claim[:2] for claim, _ in asked if claim not in mute]):
-            self.ledger.forget_ineffective(app_id, shown)
+        if self.muted and (settled := [claim[:2] for claim, _ in claims if claim not in mute]):
+            self.ledger.forget_ineffective(app_id, settled)
         recorded = self.work.planned.comparison.recorded
-        for claim, outcome in asked:
+        for claim, outcome in claims:
             if claim in mute:
                 again = recorded.reply_match(*claim, None) is not None
                 self.ledger.note_ineffective(app_id, *claim, *read_instead(outcome, claim[1], again=again))
@@ -296,7 +296,9 @@ class Recorder:
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = count_outcomes(outcomes)
-        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (self.work.unmade or self.work.refused or self.work.unproven)
+        is_whole = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (
+            self.work.unmade or self.work.refused or self.work.unproven
+        )
         with self.mutex:
             self._write_ends()
         self.ledger.settle(self.run, skipped)
@@ -306,7 +308,7 @@ class Recorder:
         app_id, name = self.session.here.app_id, self.work.whole.name
         self.ledger.record(app_id, name, records, gone)
         self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
-        self.ledger.end(self.run, 128 + signum if signum else 0 if done else 5, counts)
+        self.ledger.end(self.run, 128 + signum if signum else 0 if is_whole else 5, counts)
 
     def refuse(self) -> None:
         """Record that the run ended before its first write."""

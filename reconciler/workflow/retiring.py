@@ -17,8 +17,8 @@ from reconciler.workflow.session import Session
 
 def with_carriers(session: Session, comparison: Comparison, ids: Mapping[Address, str], scope: Scope = EVERYTHING) -> Comparison:
     """The comparison with who carries what goes out of use, of the things of a scope; `ids` are the live ids of what is declared."""
-    wanted = list_retiring(comparison.manifest, ids)
-    things = sorted((a.kind, live_id) for a, live_id in wanted.items() if is_named(scope, a, session.here.app_id))
+    retiring = list_retiring(comparison.manifest, ids)
+    things = sorted((a.kind, live_id) for a, live_id in retiring.items() if is_named(scope, a, session.here.app_id))
     if not things:
         return comparison
     from reconciler.intercom.retiring import read_retiring
@@ -31,7 +31,7 @@ def judge_retiring(session: Session, comparison: Comparison) -> Mapping[Address,
     """How far each thing is whose carriers were read. Reads only. Raises IntercomError."""
     from reconciler.intercom.retiring import read_evidence
 
-    found, now, kinds = {}, session.now(), session.kinds
+    retiring, now, kinds = {}, session.now(), session.kinds
     for address, live_id in list_retiring(comparison.manifest, comparison.live.pairs).items():
         thing, resource = (address.kind, live_id), comparison.manifest.resources[address]
         if thing not in comparison.carriers:
@@ -40,8 +40,8 @@ def judge_retiring(session: Session, comparison: Comparison) -> Mapping[Address,
         watch = record.watch if record else None
         since = now - (resource.quiet or 0)
         evidence = read_evidence(session.client, kinds, thing, comparison.carriers[thing], since, watch)
-        found[address] = judge(kinds, now, resource, live_id, evidence, watch)
-    return found
+        retiring[address] = judge(kinds, now, resource, live_id, evidence, watch)
+    return retiring
 
 
 def with_retiring(session: Session, comparison: Comparison, scope: Scope) -> Comparison:

@@ -68,8 +68,8 @@ class Session:
     @property
     def context(self) -> Context:
         """What a plan that is made now depends on, beside what is compared."""
-        known = self.memory.known if self.memory else None
-        return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers), known)
+        snapshot = self.memory.strong_reads if self.memory else None
+        return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers), snapshot)
 
     @property
     def runs(self) -> tuple[int, int]:
@@ -81,9 +81,9 @@ def connect(client: Client, ledger: Ledger | None = None) -> Session:
     """Ask the token who it is. Raises IntercomError if it is not accepted."""
     from reconciler.intercom import me
 
-    asked = me.ask(client)
+    answer = me.ask(client)
     # What it admits, less what --rate-share leaves to others: a plan's seconds are counted by that.
-    return Session(client, asked.here, asked.admin, asked.admin_id, client.limiter.cap, ledger)
+    return Session(client, answer.here, answer.admin, answer.admin_id, client.limiter.cap, ledger)
 
 
 def by_their_clock(session: Session) -> float:

@@ -6,31 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.since import Ends, Made
+from reconciler.core.compare.since import Attachment, Ends
 from reconciler.core.model.change import LinkChange
-from reconciler.core.plan.touched import Agreed, links_to_ask, spare_touched
+from reconciler.core.plan.touched import Agreement, links_to_ask, spare_touched
 from reconciler.workflow.session import Session
 
 
-def spare(session: Session, comparison: Comparison, agreed: Agreed) -> Comparison:
+def spare(session: Session, comparison: Comparison, agreement: Agreement) -> Comparison:
     """The comparison without the links that somebody else made since they were recorded as ours, until somebody agrees."""
     if session.ledger is None or session.ledger.is_as_left:
         return comparison
-    asked = links_to_ask(comparison, agreed)
-    made = links_made(session, asked)
-    read = frozenset((c.link, c.id) for c in asked if c.id and session.kinds.links[c.link].dated)
+    changes = links_to_ask(comparison, agreement)
+    attachments = links_made(session, changes)
+    read = frozenset((c.link, c.id) for c in changes if c.id and session.kinds.links[c.link].has_dates)
     if session.memory:
         session.memory.sight.whole |= read
-    gap = any((change.id, change.target_id) not in made for change in asked) and session.ledger.gap()
-    return spare_touched(comparison, asked, made, gap, agreed, names_of(session))
+    gap = any((change.id, change.target_id) not in attachments for change in changes) and session.ledger.gap()
+    return spare_touched(comparison, changes, attachments, gap, agreement, names_of(session))
 
 
-def links_made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, Made]:
+def links_made(session: Session, changes: Sequence[LinkChange]) -> Mapping[Ends, Attachment]:
     """When these links were made, of those of which Intercom says it: a read for each source."""
     from reconciler.intercom.uses import read_made
 
     links = session.kinds.links
-    sources = sorted({(change.link, change.id) for change in asked if change.id and links[change.link].dated})
+    sources = sorted({(change.link, change.id) for change in changes if change.id and links[change.link].has_dates})
     return read_made(session.client, [(links[name], live_id) for name, live_id in sources])
 
 
@@ -38,4 +38,4 @@ def names_of(session: Session) -> Callable[[str, str], str]:
     """Who made a link to a kind, as people know them; each is asked for once."""
     from reconciler.intercom.uses import name_admin
 
-    return cache(lambda kind, who: name_admin(session.client, session.kinds[kind], who))
+    return cache(lambda kind, admin_id: name_admin(session.client, session.kinds[kind], admin_id))

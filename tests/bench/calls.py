@@ -13,7 +13,8 @@ from typing import Any
 
 from reconciler.sandbox.app import Sandbox
 from tests.bench.table import Bench, Row
-from tests.desk.route import WIDE, Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import WIDE, Route
 
 Doc = dict[str, Any]
 LIVE, DECLARED, COMPANIES, TAGS = 20_000, 2_000, 200, 20

@@ -24,7 +24,8 @@ from reconciler.kinds import KINDS
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from tests.bench.together import on_git, on_postgres
-from tests.desk.route import Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import Route
 from tests.processes.rounds import Tally
 
 TAGS, COMPANIES = 20, 50

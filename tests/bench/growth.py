@@ -15,7 +15,7 @@ from typing import TypeVar
 from reconciler.core.compare.compare import compare
 from reconciler.core.model.recorded import BLANK
 from reconciler.core.plan.plan import make_plan
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.token import Token
 from reconciler.intercom.observe import Observer
@@ -74,7 +74,7 @@ def _record(watch: Watch, session: Session, path: Path, size: int) -> None:
     write_yaml(path, size)
     manifest = read_manifest([str(path)])
     found = propose(session, manifest)
-    enclosed = Enclosed(as_declared=found.as_declared, doubts=found.doubts)
+    enclosed = Enclosure(as_declared=found.as_declared, doubts=found.doubts)
     work = prepare(session, write_saved(session.kinds, found.plan, "salt", enclosed), manifest)
     outcomes = watch.time("record", lambda: list(carry_out(session, work, Event())))
     assert outcomes == []

@@ -21,7 +21,7 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument, is_plan
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal
@@ -40,6 +40,7 @@ from reconciler.workflow.lookup import look_up
 from reconciler.workflow.plan import propose
 from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.session import Session, connect
+from tests.desk.clock import Clock
 
 WIDE = {
     "limits": {
@@ -52,21 +53,6 @@ WIDE = {
         "conversations": 100000,
     }
 }
-
-
-class Clock:
-    """Time that passes when it is told to, and when somebody sleeps."""
-
-    def __init__(self, now: float = 1_790_000_000.0) -> None:
-        self.now = now
-        self.stopped = threading.Event()
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> bool:
-        self.now += max(0.0, seconds)
-        return False
 
 
 @dataclass
@@ -83,6 +69,8 @@ class Route:
     facts: Facts = UNKNOWN
     # The file of the private keys that open what was encrypted for undo.
     key_file: str = ""
+    # What stops an apply once it is set.
+    stop: threading.Event = field(default_factory=threading.Event)
     # What stands between the client and the workspace.
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
@@ -128,7 +116,7 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
-        plan = write_saved(self.kinds, planned.plan, "salt", Enclosed(None, planned.as_declared, planned.doubts, planned.rules))
+        plan = write_saved(self.kinds, planned.plan, "salt", Enclosure(None, planned.as_declared, planned.doubts, planned.rules))
         # As it comes out of a file.
         read: PlanDocument = json.loads(json.dumps(plan))
         assert is_plan(read)

@@ -14,7 +14,7 @@ from pathlib import Path
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.plan.approvals import refuse
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Incomplete, ReconcilerError
 from reconciler.intercom.http.client import Client
@@ -78,7 +78,7 @@ class Side:
             ready()
             session = self.session(writes=True)
             with hold_lock(session, self.timeout):
-                plan = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared))
+                plan = write_saved(session.kinds, planned.plan, "in memory", Enclosure(as_declared=planned.as_declared))
                 work = prepare(session, plan, manifest)
                 for outcome in carry_out(session, work, threading.Event()):
                     ended.outcomes.append(outcome)

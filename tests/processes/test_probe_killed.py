@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Locked
-from reconciler.intercom.probe.bench import Made
+from reconciler.intercom.probe.bench import Creation
 from reconciler.sandbox.workspace import Settings
 from reconciler.workflow.probe import NOTES, notebook
 from tests.desk.driving import Box, Shell, ended, served
@@ -69,12 +69,12 @@ def test_a_served_sandbox_does_as_the_facts_say(tmp_path: Path) -> None:
 def test_notes_are_kept_and_belong_to_one_probe_until_it_ends(tmp_path: Path) -> None:
     with notebook(tmp_path, "test1") as book:
         book.forget()
-        book.note(Made("contact", "zz-reconciler-1a2b3c4d"), 1.0)
+        book.note(Creation("contact", "zz-reconciler-1a2b3c4d"), 1.0)
         assert b"zz-reconciler-1a2b3c4d" in (tmp_path / NOTES).read_bytes()
         with pytest.raises(Locked, match="another probe runs in this folder"), notebook(tmp_path, "test1"):
             pass
     with notebook(tmp_path, "test1") as again:
-        assert [made.key for made in again.noted] == ["zz-reconciler-1a2b3c4d"]
+        assert [made.key for made in again.creations] == ["zz-reconciler-1a2b3c4d"]
         again.forget()
     assert not (tmp_path / NOTES).exists()
 

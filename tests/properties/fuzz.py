@@ -20,8 +20,9 @@ from reconciler.core.model.outcome import Status
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
+from tests.desk.clock import Clock
 from tests.desk.liar import Liar
-from tests.desk.route import WIDE, Clock, Route
+from tests.desk.route import WIDE, Route
 
 Doc = dict[str, Any]
 State = dict[tuple[str, str], list[Doc]]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.written import Plain
 from reconciler.manifest import reader
-from reconciler.workflow.export import Wanted, export, exportable, text_of
+from reconciler.workflow.export import ExportScope, export, exportable, text_of
 from tests.desk.route import Route, lines
 from tests.desk.soak import times
 from tests.properties.worlds import Doc, World, on_route, seeds
@@ -126,13 +126,13 @@ def odd_worlds(draw: Any) -> World:
     return World(seed, {}, {"fold_email": draw(st.booleans())})
 
 
-def exported(route: Route, wanted: Wanted) -> str:
+def exported(route: Route, wanted: ExportScope) -> str:
     """What an export into nothing writes; it writes nothing to Intercom."""
     with route.session() as session:
         content = export(session, wanted)
         text = text_of(content, "default", Pin(session.here.app_id, session.here.region))
     assert not route.box.writes
-    event(f"{len(content.left)} left out")
+    event(f"{len(content.omissions)} left out")
     return text
 
 
@@ -158,6 +158,6 @@ def hold_to_old_readers(text: str) -> None:
 @given(odd_worlds(), st.booleans())
 def test_what_was_exported_is_as_it_is_live(world: World, with_links: bool) -> None:
     with on_route(world) as (route, _):
-        text = exported(route, Wanted(exportable(), with_links=with_links))
+        text = exported(route, ExportScope(exportable(), with_links=with_links))
         hold_to_old_readers(text)
         assert [line for line in lines(route.document(route.manifest(text, "out.yaml"))) if not line.startswith("note")] == []

@@ -87,7 +87,7 @@ def _carried_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
         return ()
     with route.session() as session:
         work = prepare(session, plan, planned_manifest(plan))
-        for outcome in carry_out(session, work, route.clock.stopped):
+        for outcome in carry_out(session, work, route.stop):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
         return work.planned.plan.steps
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reconciler.core.plan.scope import Scope
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
-from tests.desk.route import Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import Route
 from tests.desk.soak import SOAKS, times
 from tests.stories.test_rules import having, put, seed, written
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
-from tests.desk.route import WIDE, Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import WIDE, Route
 
 Doc = dict[str, Any]
 Pick = st.DataObject

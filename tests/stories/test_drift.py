@@ -11,7 +11,7 @@ import yaml
 
 from reconciler.core.model.policy import Policy
 from reconciler.core.plan.approvals import Approvals
-from reconciler.core.plan.saved import Enclosed, write_saved
+from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Invalid, Stale
 from reconciler.manifest.read import read_manifest
@@ -203,7 +203,7 @@ def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(make_route: Make
     route = make_route(ledger=True)
     path = drifting(route)
     planned = route.planned(path, scope=MOVED)
-    fix = write_saved(route.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared))
+    fix = write_saved(route.kinds, planned.plan, "salt", Enclosure(as_declared=planned.as_declared))
     assert one(route.apply(fix)).status == "applied"
     assert lines(route.document(path)) == ["update company/6 plan='p2' (config)"]
     route.box.forget_requests()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.model.facts import Facts
-from reconciler.intercom.probe.bench import Made
+from reconciler.intercom.probe.bench import Creation
 from reconciler.sandbox.app import Sandbox
 from reconciler.workflow.facts import read_facts
 from reconciler.workflow.probe import ask_all, clear, notebook
@@ -40,7 +40,7 @@ def probed(route: Route, **how: Any) -> tuple[Facts, dict[str, str]]:
     """What a probe finds, after it has cleaned up."""
     with route.session() as session, notebook(route.folder / ".reconciler", "sandbox1") as book:
         facts = ask_all(session, book, **how)
-        assert clear(session, book).left == ""
+        assert clear(session, book).trouble == ""
     return facts.facts, facts.unsettled
 
 
@@ -91,7 +91,7 @@ def test_answers_that_are_lost_leave_nothing(make_route: MakeRoute) -> None:
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
         ask_all(session, book)
         asked.box.faults.clear()
-        assert clear(session, book).left == ""
+        assert clear(session, book).trouble == ""
     assert everything(asked.box) == before
 
 
@@ -129,11 +129,11 @@ def test_what_search_does_not_show_yet_is_not_taken_for_gone(make_route: MakeRou
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
         ask_all(session, book)
         asked.box.faults.clear()
-        left = clear(session, book).left
+        left = clear(session, book).trouble
         assert "of which no answer came may not be visible yet; run `reconciler doctor --clean --app-id sandbox1` after " in left
     asked.clock.now += 301
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
-        assert clear(session, book).left == ""
+        assert clear(session, book).trouble == ""
     assert everything(asked.box)["contact"] == []
 
 
@@ -145,7 +145,7 @@ def test_notes_of_somebody_else_remove_nothing(make_route: MakeRoute, key: str) 
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
         for what in ("tag", "company", "contact", "attribute"):
             for live_id in ids:
-                book.note(Made(what, key, live_id), session.now())
+                book.note(Creation(what, key, live_id), session.now())
         clear(session, book)
     after = everything(asked.box)
     # What a probe notes as made, and what begins as its names do, it may remove: the first of these tags does.

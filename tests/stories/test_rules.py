@@ -250,7 +250,7 @@ def test_an_approval_of_a_refused_rule_holds_while_people_come_and_go(make_route
     plan = route.saved(path)
     (word,) = {refusal["approve"] for refusal in plan["refused"]}
     put(route, ["u0"], "pro")
-    approved = replace(route, rules=Approvals(given=(parse_approval(str(word)),)))
+    approved = replace(route, rules=Approvals(on_command_line=(parse_approval(str(word)),)))
     approved.apply(plan)
     assert having(route) == {"u0", *(f"u{n}" for n in range(1, 40, 2))}
 

@@ -22,7 +22,7 @@ def answering(folder: Path, script: str) -> dict[str, str]:
 
 def test_nobody_is_asked_and_git_speaks_english(tmp_path: Path) -> None:
     environ = answering(tmp_path, 'cat; echo "$1 $GIT_TERMINAL_PROMPT $LC_ALL"')
-    assert git("status", environ={**environ, "LC_ALL": "de_DE", "GIT_TERMINAL_PROMPT": "1"}, given=b"in ") == b"in status 0 C\n"
+    assert git("status", environ={**environ, "LC_ALL": "de_DE", "GIT_TERMINAL_PROMPT": "1"}, stdin=b"in ") == b"in status 0 C\n"
 
 
 def test_an_error_is_its_first_line_without_a_password(tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ def test_without_git_that_is_said(tmp_path: Path) -> None:
 
 
 def test_blobs_come_in_the_order_of_their_names(tmp_path: Path) -> None:
-    def run(*arguments: str, given: bytes = b"") -> bytes:
-        return git("-C", str(tmp_path), *arguments, environ=ENVIRON, given=given)
+    def run(*arguments: str, stdin: bytes = b"") -> bytes:
+        return git("-C", str(tmp_path), *arguments, environ=ENVIRON, stdin=stdin)
 
     run("init", "--quiet")
     (tmp_path / "folder").mkdir()

@@ -24,19 +24,19 @@ def compare_absent(kind: Kind, resource: Resource, draft: Draft) -> None:
         return
     if kind.archive and _decide_by_record(kind, resource, draft):
         return
-    wanted = resource.missing or draft.manifest.policy.missing_contacts
+    missing = resource.missing or draft.manifest.policy.missing_contacts
     # Who moved is never created: search may not show that person yet, and the former one would be left behind.
-    moved = kind.person and resource.former and wanted == "create"
-    if not kind.person or resource.state == "present" or (wanted == "create" and not moved):
+    is_rekey = kind.person and resource.former and missing == "create"
+    if not kind.person or resource.state == "present" or (missing == "create" and not is_rekey):
         _create(kind, resource, draft)
-    elif wanted == "error":
+    elif missing == "error":
         draft.missing.append(resource.address)
         draft.refuse("missing", f"{resource.mark}: {kind.name} not found; correct the entry, or write missing: skip or create", resource)
     else:
         draft.missing.append(resource.address)
         skipped = "skipped, with its links (missing: skip)"
-        reason = "not created, remove `was` if it never existed" if moved else skipped
-        draft.note("missing", f"not found: {reason}", resource, held=bool(moved))
+        reason = "not created, remove `was` if it never existed" if is_rekey else skipped
+        draft.note("missing", f"not found: {reason}", resource, held=bool(is_rekey))
 
 
 def _compare_tombstone(kind: Kind, resource: Resource, draft: Draft) -> None:
@@ -55,7 +55,7 @@ def _find_rewritten(kind: Kind, resource: Resource, draft: Draft) -> Live | None
     """The live thing that a tombstone means by the name under which it was applied, of which Intercom made another one."""
     record = draft.recorded.at(resource.address) if resource.by != "id" and kind.whole and kind.delete else None
     thing = draft.live.things.get(kind.name, {}).get(record.id) if record and not record.deleted else None
-    if thing is None or thing.id in draft.names[kind.name] or (kind.name, thing.id) in draft.live.doubted:
+    if thing is None or thing.id in draft.names[kind.name] or (kind.name, thing.id) in draft.live.doubtful:
         return None
     if draft.recorded.rewritten(thing.address, thing.id):
         return thing
@@ -66,7 +66,7 @@ def _find_rewritten(kind: Kind, resource: Resource, draft: Draft) -> Live | None
 def _decide_by_record(kind: Kind, resource: Resource, draft: Draft) -> bool:
     """Whether somebody who was applied and is gone was dealt with: brought back by the remembered id, or not made anew when deleted."""
     record = draft.recorded.at(resource.address)
-    if record is None or record.is_buried or not (record.deleted or resource.address in draft.live.vanished):
+    if record is None or record.is_buried or not (record.deleted or resource.address in draft.live.vanished_ids):
         return False
     if not record.deleted:
         _bring_back(kind, resource, record.id, draft)

@@ -39,7 +39,7 @@ def _find_cause(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Ch
     sides = _Sides(kinds[change.address.kind], recorded, change, _find_record(recorded, change), recorded.attempt(change.address))
     if not change.fields:
         return replace(change, cause=sides.judge_whole())
-    fields = tuple(replace(moved, cause=sides.judge_field(moved)) for moved in change.fields)
+    fields = tuple(replace(field, cause=sides.judge_field(field)) for field in change.fields)
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
 
 
@@ -83,23 +83,23 @@ class _Sides:
         if self.change.action not in _GOING:
             return False
         then = self.record or self.recorded.at(self.change.address)
-        return then is not None and bool(then.ended)
+        return then is not None and bool(then.end_digest)
 
-    def judge_field(self, moved: FieldChange) -> Cause:
+    def judge_field(self, field: FieldChange) -> Cause:
         """The cause of one field."""
         if self.record is None:
-            return self._judge_unrecorded(moved)
-        applied = self.record.fields.get(self.recorded.digests.plain(moved.path))
+            return self._judge_unrecorded(field)
+        applied = self.record.fields.get(self.recorded.digests.plain(field.path))
         if applied is None:
-            return self._judge_loss() or (Cause.UNAPPLIED if self._was_tried(moved) else Cause.CONFIG)
-        if applied == self._digest(moved.path, moved.after):
+            return self._judge_loss() or (Cause.UNAPPLIED if self._was_tried(field) else Cause.CONFIG)
+        if applied == self._digest(field.path, field.after):
             return Cause.DRIFT
-        if not self._judge_loss() and applied == self._digest(moved.path, moved.before):
-            return Cause.UNAPPLIED if self._was_tried(moved) else Cause.CONFIG
+        if not self._judge_loss() and applied == self._digest(field.path, field.before):
+            return Cause.UNAPPLIED if self._was_tried(field) else Cause.CONFIG
         return Cause.CONFLICT
 
-    def _judge_unrecorded(self, moved: FieldChange) -> Cause:
-        if self._was_tried(moved):
+    def _judge_unrecorded(self, field: FieldChange) -> Cause:
+        if self._was_tried(field):
             return Cause.UNAPPLIED
         return Cause.CONFIG if self.change.action in (Action.CREATE, Action.UNARCHIVE) else Cause.FOREIGN
 
@@ -111,27 +111,27 @@ class _Sides:
         assert self.record is not None
         return self.recorded.digests.claim(self.record.salt, path, field_at(self.kind, path).form(value))
 
-    def _was_tried(self, moved: FieldChange) -> bool:
+    def _was_tried(self, field: FieldChange) -> bool:
         """Whether an earlier apply had this value in its plan, and it was not done."""
         if self.attempt is None:
             return False
         thing = self.recorded.digests.thing(self.recorded.app_id, self.change.address)
-        wanted = self.recorded.digests.claim(thing, moved.path, moved.after)
-        return self.attempt.fields.get(self.recorded.digests.plain(moved.path)) == wanted
+        claim = self.recorded.digests.claim(thing, field.path, field.after)
+        return self.attempt.fields.get(self.recorded.digests.plain(field.path)) == claim
 
 
 def _find_link_cause(manifest: Manifest, recorded: Recorded, change: LinkChange) -> Cause:
     record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
     link_origin = _find_link_origin(recorded, record, change)
     attempt = recorded.attempt(change.address, change.link.field, change.target)
-    tried = attempt is not None and attempt.action == change.action
+    is_retry = attempt is not None and attempt.action == change.action
     if change.action is Action.ATTACH:
         if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND):
             return Cause.DRIFT
-        return Cause.UNAPPLIED if tried else Cause.CONFIG
+        return Cause.UNAPPLIED if is_retry else Cause.CONFIG
     if link_origin == LinkOrigin.ABSENT:
         return Cause.DRIFT
-    if tried:
+    if is_retry:
         return Cause.UNAPPLIED
     if link_origin or recorded.link_origin(change.link, change.address, change.id or "", change.target, change.target_id or ""):
         return Cause.CONFIG
@@ -151,6 +151,6 @@ def _was_made_later(manifest: Manifest, record: Record | None, change: LinkChang
     """Whether a link that nobody declares came after the list had been the authority over it: the list did not have it then."""
     resource: Resource | None = manifest.resources.get(change.address)
     written = resource.links.get(change.link.field) if resource else None
-    named = written is not None and change.target in written.absent
-    governed = record.governed.get(change.link.field) if record else None
-    return not named and governed is not None and governed == manifest.policy.links
+    is_written = written is not None and change.target in written.absent
+    policy = record.policies.get(change.link.field) if record else None
+    return not is_written and policy is not None and policy == manifest.policy.links

@@ -56,7 +56,7 @@ def find_moves(kind: Kind, change: Change) -> Moves | None:
     """What a change does to the choices of its thing, if it moves them."""
     if not isinstance(change, ThingChange) or change.action not in (Action.UPDATE, Action.UNARCHIVE):
         return None
-    field = next((moved for moved in change.fields if moved.path == kind.choices), None)
+    field = next((f for f in change.fields if f.path == kind.choices), None)
     if field is None:
         return None
     before, after = tuple(field.before or ()), tuple(field.after or ())
@@ -65,12 +65,12 @@ def find_moves(kind: Kind, change: Change) -> Moves | None:
 
 def find_taken(kind: Kind, change: ThingChange) -> Iterator[Choice]:
     """The choices that a thing has after a change and may not have had before."""
-    yield from (Choice(owner, moved.after) for owner, moved in _find_typed(kind, change) if isinstance(moved.after, str))
+    yield from (Choice(owner, field.after) for owner, field in _find_typed(kind, change) if isinstance(field.after, str))
 
 
 def find_left(kind: Kind, change: ThingChange, live: Snapshot) -> Iterator[Choice]:
     """The choices that a thing has no longer after a change."""
-    yield from (Choice(owner, moved.before) for owner, moved in _find_typed(kind, change) if isinstance(moved.before, str))
+    yield from (Choice(owner, field.before) for owner, field in _find_typed(kind, change) if isinstance(field.before, str))
     thing = live.things.get(kind.name, {}).get(change.id or "") if change.action is Action.DELETE else None
     if thing is not None:
         yield from read_choices(kind, thing)
@@ -85,9 +85,9 @@ def read_choices(kind: Kind, thing: Live) -> Iterator[Choice]:
 
 
 def _find_typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, FieldChange]]:
-    for moved in change.fields:
-        if definition := definition_at(kind, moved.path):
-            yield definition, moved
+    for field in change.fields:
+        if definition := definition_at(kind, field.path):
+            yield definition, field
 
 
 def find_choice_leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
@@ -103,46 +103,46 @@ def find_choice_leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot)
 def find_users(kinds: Kinds, owner: Live) -> Sequence[tuple[Kind, str]]:
     """The kinds whose things may have a choice of a live thing, each with the path of it."""
     fields = ((kind, name, field) for kind in kinds for name, field in kind.fields.items())
-    typed = ((kind, name) for kind, name, field in fields if field.merged and field.typed_by == owner.kind)
-    return [(kind, f"{name}.{owner.key}") for kind, name in typed if owner.fields.get("model") in (None, kind.name)]
+    fields_by_owner = ((kind, name) for kind, name, field in fields if field.merged and field.typed_by == owner.kind)
+    return [(kind, f"{name}.{owner.key}") for kind, name in fields_by_owner if owner.fields.get("model") in (None, kind.name)]
 
 
 def split_turns(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> list[Change]:
     """The changes, with an update of choices made in two turns where some wait for what it adds and it waits for others to leave what it
     takes away: first all that is or will be a choice, in the end what is declared."""
-    wanted, given = set[Choice](), set[Choice]()
+    gains, losses = set[Choice](), set[Choice]()
     if any(find_moves(kinds[change.address.kind], change) for change in changes):
         for change in changes:
             if isinstance(change, ThingChange):
-                wanted.update(find_taken(kinds[change.address.kind], change))
-                given.update(find_left(kinds[change.address.kind], change, live))
-    return [part for change in changes for part in _split_turns(kinds[change.address.kind], change, wanted, given)]
+                gains.update(find_taken(kinds[change.address.kind], change))
+                losses.update(find_left(kinds[change.address.kind], change, live))
+    return [part for change in changes for part in _split_turns(kinds[change.address.kind], change, gains, losses)]
 
 
-def _split_turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Choice]) -> Iterator[Change]:
-    moved = find_moves(kind, change)
-    if moved is None or not isinstance(change, ThingChange):
+def _split_turns(kind: Kind, change: Change, gains: set[Choice], losses: set[Choice]) -> Iterator[Change]:
+    moves = find_moves(kind, change)
+    if moves is None or not isinstance(change, ThingChange):
         yield change
         return
-    opens = change.action is Action.UNARCHIVE or any(Choice(change.address, value) in wanted for value in moved.added)
-    if not opens or not any(Choice(change.address, value) in given for value in moved.dropped):
+    opens = change.action is Action.UNARCHIVE or any(Choice(change.address, value) in gains for value in moves.added)
+    if not opens or not any(Choice(change.address, value) in losses for value in moves.dropped):
         yield change
         return
-    every = (*moved.field.after, *moved.dropped)
-    first = tuple(replace(f, after=every) if f is moved.field else f for f in change.fields)
+    every = (*moves.field.after, *moves.dropped)
+    first = tuple(replace(f, after=every) if f is moves.field else f for f in change.fields)
     yield replace(change, fields=first, uses=(), people=None)
-    yield replace(change, action=Action.UPDATE, fields=(replace(moved.field, before=every),), returns=False, recreate=False)
+    yield replace(change, action=Action.UPDATE, fields=(replace(moves.field, before=every),), returns=False, recreate=False)
 
 
 def find_needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
     """Which changes wait for which: who takes a choice for its being one, and its end for all who leave it."""
-    moved = [
+    pairs = [
         (i, change, change_moves) for i, change in enumerate(changes) if (change_moves := find_moves(kinds[change.address.kind], change))
     ]
-    openers = {Choice(change.address, value): i for i, change, change_moves in moved for value in change_moves.added}
-    closers = {Choice(change.address, value): i for i, change, change_moves in moved for value in change_moves.dropped}
+    openers = {Choice(change.address, value): i for i, change, change_moves in pairs for value in change_moves.added}
+    closers = {Choice(change.address, value): i for i, change, change_moves in pairs for value in change_moves.dropped}
     wait: dict[int, set[int]] = defaultdict(set)
-    if not moved:
+    if not pairs:
         return wait
     for i, change in enumerate(changes):
         if isinstance(change, ThingChange):

@@ -37,18 +37,18 @@ def compare(
     `now` is in Unix seconds. `whole`: of the whole manifest, so that what it lacks is no longer declared. `retry`: with what Intercom
     answered 200 for before and did not take.
     """
-    manifest, untyped = settle_types(kinds, manifest, live)
-    live = replace(live, refusals=(*live.refusals, *untyped))
+    manifest, type_refusals = settle_types(kinds, manifest, live)
+    live = replace(live, refusals=(*live.refusals, *type_refusals))
     live = _withhold_lost_creates(kinds, now, manifest, live, recorded)
     difference = diff(kinds, manifest, live, recorded, now)
-    left = find_orphans(kinds, manifest, live, recorded, whole=whole)
-    twins, alike = find_resembling(kinds, manifest, live, {note.address for note in left.notes})
-    lost = _note_lost_ends(kinds, now, manifest, live, recorded)
+    orphans = find_orphans(kinds, manifest, live, recorded, whole=whole)
+    twins, alike = find_resembling(kinds, manifest, live, {note.address for note in orphans.notes})
+    lost_notes = _note_lost_ends(kinds, now, manifest, live, recorded)
     notes = _drop_repeated(
-        difference.notes, {live.things[kind][i].address for kind, i in left.things if i in live.things.get(kind, {})}, lost
+        difference.notes, {live.things[kind][i].address for kind, i in orphans.things if i in live.things.get(kind, {})}, lost_notes
     )
-    notes += [*lost, *left.notes, *_note_other_names(recorded, live), *alike]
-    difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *left.changes))
+    notes += [*lost_notes, *orphans.notes, *_note_other_names(recorded, live), *alike]
+    difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *orphans.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)
@@ -56,10 +56,10 @@ def compare(
     return Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded)
 
 
-def _drop_repeated(notes: Sequence[Note], orphaned: set[Address], lost: Sequence[Note]) -> list[Note]:
+def _drop_repeated(notes: Sequence[Note], orphaned: set[Address], lost_notes: Sequence[Note]) -> list[Note]:
     """The notes without those that say of an orphan that it is undeclared, or of a lost end that it is unproven."""
-    said = {*(("undeclared", address) for address in orphaned), *(("unproven", note.address) for note in lost)}
-    return [note for note in notes if (note.topic, note.address) not in said]
+    topics = {*(("undeclared", address) for address in orphaned), *(("unproven", note.address) for note in lost_notes)}
+    return [note for note in notes if (note.topic, note.address) not in topics]
 
 
 def _add_remark(recorded: Recorded, change: Change) -> Change:
@@ -92,16 +92,19 @@ def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], re
 def _withhold_lost_creates(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
     missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.is_gone and kinds[a.kind].unrepeatable(r.fields)]
-    held = {a: until for a in missing if (until := _read_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
+    until_by_address = {a: until for a in missing if (until := _read_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
     text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
-    notes = tuple(Note("withheld", text.format(format_time(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
-    return replace(live, withheld=live.withheld | held.keys(), notes=(*live.notes, *notes))
+    notes = tuple(
+        Note("withheld", text.format(format_time(until_by_address[a])), a, manifest.resources[a].mark, True, until_by_address[a])
+        for a in sorted(until_by_address)
+    )
+    return replace(live, withheld=live.withheld | until_by_address.keys(), notes=(*live.notes, *notes))
 
 
 def _read_unanswered(recorded: Recorded, address: Address, actions: Sequence[Action]) -> float:
     """When the last write to a thing was sent that is one of these and was never answered; long ago where it was not."""
     attempt = recorded.attempt(address)
-    return attempt.intended if attempt is not None and attempt.action in actions and not attempt.answered else 0.0
+    return attempt.intended_at if attempt is not None and attempt.action in actions and not attempt.answered else 0.0
 
 
 def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> tuple[Note, ...]:
@@ -109,11 +112,11 @@ def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot
     notes = []
     for address in sorted(a for a, r in manifest.resources.items() if r.is_gone and a not in live.pairs):
         kind, resource = kinds[address.kind], manifest.resources[address]
-        sent = _read_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
+        sent_at = _read_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
         weak = not kind.whole and kind.identity[resource.by].find is None
-        if weak and sent and sent + LAG > now:
-            text = f"what is to end it was sent and never answered, and search may not show the truth before {format_time(sent + LAG)}"
-            notes.append(Note("unproven", text, address, resource.mark, True, sent + LAG))
+        if weak and sent_at and sent_at + LAG > now:
+            text = f"what is to end it was sent and never answered, and search may not show the truth before {format_time(sent_at + LAG)}"
+            notes.append(Note("unproven", text, address, resource.mark, True, sent_at + LAG))
     return tuple(notes)
 
 
@@ -127,8 +130,8 @@ def _hold_settling(kinds: Kinds, now: float, difference: Difference, recorded: R
             until = record.written + LAG
             text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {format_time(until)}"
             waiting[change.address] = Note(WAITING, text, change.address, change.mark, until=until)
-    left = tuple(change for change in difference.changes if not (change.action is Action.DELETE and change.address in waiting))
-    return replace(difference, changes=left, notes=(*difference.notes, *waiting.values()))
+    changes = tuple(change for change in difference.changes if not (change.action is Action.DELETE and change.address in waiting))
+    return replace(difference, changes=changes, notes=(*difference.notes, *waiting.values()))
 
 
 def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
@@ -138,8 +141,8 @@ def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
     for change in difference.changes:
         reply_match = {} if _makes_anew(change) else _find_ineffective(change, recorded)
         mute = sorted(path for path, answer in reply_match.items() if answer is ReplyMatch.SAME)
-        left = [path for _, path, _ in claims_of(change) if path not in mute]
-        if not mute or left or change.action is Action.UNARCHIVE or _was_there(change):
+        paths = [path for _, path, _ in claims_of(change) if path not in mute]
+        if not mute or paths or change.action is Action.UNARCHIVE or _was_there(change):
             changes.append(_mark_moved(change, reply_match))
             continue
         text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there, or --retry-ineffective"

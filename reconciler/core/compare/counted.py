@@ -42,8 +42,8 @@ def _can_be_counted(kind: Kind, change: ThingChange) -> bool:
     """Whether it may matter for a change who carries the thing."""
     if change.action in BY_ID:
         return bool(kind.uses.counts and change.id)
-    moved = find_moves(kind, change)
-    return moved is not None and bool(moved.dropped)
+    moves = find_moves(kind, change)
+    return moves is not None and bool(moves.dropped)
 
 
 def _find_many(changes: Sequence[ThingChange]) -> Mapping[str, int]:
@@ -54,10 +54,10 @@ def _find_many(changes: Sequence[ThingChange]) -> Mapping[str, int]:
 
 def find_read(kinds: Kinds, change: ThingChange, carriers: Carriers) -> Mapping[str, frozenset[str]]:
     """The ids of whoever carries a thing, by place, where all of these were read: their number is not asked for."""
-    held = carriers.get((change.address.kind, str(change.id)), {})
-    return {kinds[link.source].section: frozenset(ids) for link, ids in held.items()}
+    ids_by_link = carriers.get((change.address.kind, str(change.id)), {})
+    return {kinds[link.source].section: frozenset(ids) for link, ids in ids_by_link.items()}
 
 
-def list_places(kind: Kind, known: Collection[str]) -> Iterator[str]:
+def list_places(kind: Kind, sections: Collection[str]) -> Iterator[str]:
     """The routes that are asked how often a thing is used, without the places that are known."""
-    return (count.route for count in kind.uses.counts if count.where not in known)
+    return (count.route for count in kind.uses.counts if count.where not in sections)

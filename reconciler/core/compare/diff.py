@@ -83,9 +83,9 @@ _PLAIN = frozenset({str, int, float, bool, NoneType})
 
 def _is_plainly_same(resource: Resource, thing: Live) -> bool:
     """Whether live shows every claimed field exactly so, as far as that takes no knowledge of the fields."""
-    shown = thing.fields
+    fields = thing.fields
     for name, value in resource.fields.items():
-        live = shown.get(name)
+        live = fields.get(name)
         if type(value) is not type(live) or value != live or type(value) not in _PLAIN:
             return False
     return True
@@ -106,8 +106,8 @@ def _compare_fields(kind: Kind, resource: Resource, thing: Live, draft: Draft) -
         before = live_value(thing, path)
         if field.same(before, after) or (merged and path == resource.by):
             continue
-        fixed = "" if kind.writes(path.partition(".")[0]) else "Intercom lets no program change it; change it there, or correct it here"
-        if why := field.refuses(before, after) or fixed:
+        advice = "" if kind.writes(path.partition(".")[0]) else "Intercom lets no program change it; change it there, or correct it here"
+        if why := field.refuses(before, after) or advice:
             text = f"{resource.mark}: {path} of this {kind.name} cannot become what is declared: {why}"
             draft.refuse("fixed", text, resource)
             continue
@@ -125,14 +125,18 @@ def _split_rename(kind: Kind, resource: Resource, thing: Live, fields: list[Fiel
 
 
 def _report_undeclared(kind: Kind, draft: Draft) -> None:
-    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.on_undeclared(kind.section) == "ignore":
+    if (
+        not kind.reports_undeclared
+        or kind.section not in draft.manifest.sections
+        or draft.manifest.policy.on_undeclared(kind.section) == "ignore"
+    ):
         return
     things = draft.live.things.get(kind.name, {})
     first, ours = kind.identities[0], (r for r in draft.manifest.resources.values() if r.address.kind == kind.name)
     refused = {first.fold(key) for r in ours for by, key in ((r.by, r.key), *r.former) if by == first.field}
     # Of twins that an entry names nobody can say which is declared: the refusal speaks of all.
-    unnamed = (t for i, t in things.items() if (kind.name, i) not in draft.live.twins or first.fold(t.key) not in refused)
-    names = sorted(thing.key for thing in unnamed if thing.id not in draft.names[kind.name])
+    things_unnamed = (t for i, t in things.items() if (kind.name, i) not in draft.live.twins or first.fold(t.key) not in refused)
+    names = sorted(thing.key for thing in things_unnamed if thing.id not in draft.names[kind.name])
     for name in names:
         draft.notes.append(Note("undeclared", "live, but not declared", Address(kind.name, name)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.model.address import Address, LinkName
-from reconciler.core.model.attempt import Attempt, Disproved, Place
+from reconciler.core.model.attempt import Attempt, Disproof, Place
 from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -20,7 +20,7 @@ class Doubts:
     """What is no longer believed."""
 
     # Writes whose answer was lost and that a strong read shows to be undone.
-    disproved: tuple[Disproved, ...] = ()
+    disproved: tuple[Disproof, ...] = ()
     # Links that we made and somebody took away.
     undone: tuple[LiveLink, ...] = ()
 
@@ -35,36 +35,36 @@ def _find_undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
     for (kind, live_id), record in recorded.records.notable.items():
         if not record.has_own_links:
             continue
-        for field, held in record.links.items():
+        for field, ends in record.links.items():
             link = LinkName(kind, field)
-            seen = live.links.get(link, {}).get(live_id)
-            if seen is not None and (link, live_id) not in live.cut:
-                gone = (end for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED and end not in seen)
-                yield from (LiveLink(kind, live_id, field, end) for end in gone)
+            live_ends = live.links.get(link, {}).get(live_id)
+            if live_ends is not None and (link, live_id) not in live.cut_lists:
+                missing = (end for end, link_origin in ends.items() if link_origin == LinkOrigin.OWNED and end not in live_ends)
+                yield from (LiveLink(kind, live_id, field, end) for end in missing)
 
 
-def _find_disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproved]:
-    lost = {place: attempt for place, attempt in recorded.attempts.items() if attempt.is_lost}
-    if not lost:
+def _find_disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproof]:
+    attempts = {place: attempt for place, attempt in recorded.attempts.items() if attempt.is_lost}
+    if not attempts:
         return
-    seen = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())
-    named = {recorded.digests.thing(recorded.app_id, address): address for address in (*seen, *manifest.resources)}
-    for place, attempt in lost.items():
-        if _is_absent(manifest, live, named, place, attempt):
-            yield Disproved(place, attempt.intended)
+    addresses = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())
+    by_digest = {recorded.digests.thing(recorded.app_id, address): address for address in (*addresses, *manifest.resources)}
+    for place, attempt in attempts.items():
+        if _is_absent(manifest, live, by_digest, place, attempt):
+            yield Disproof(place, attempt.intended_at)
 
 
-def _is_absent(manifest: Manifest, live: Snapshot, named: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:
+def _is_absent(manifest: Manifest, live: Snapshot, by_digest: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:
     """Whether what a write would have made is known not to be there."""
-    address = named.get(place.thing)
+    address = by_digest.get(place.thing)
     if attempt.action == Action.CREATE:
         return attempt.kind in live.listed if address is None else _find_thing(live, address) is None and address not in live.withheld
     source = _find_thing(live, address) if address else None
     link = LinkName(attempt.kind, place.link)
     ends = live.links.get(link, {}).get(source.id) if source else None
-    if attempt.action != Action.ATTACH or source is None or ends is None or (link, source.id) in live.cut:
+    if attempt.action != Action.ATTACH or source is None or ends is None or (link, source.id) in live.cut_lists:
         return False
-    target = named.get(place.target)
+    target = by_digest.get(place.target)
     end = _find_thing(live, target) if target else None
     return end is None or end.id not in ends
 

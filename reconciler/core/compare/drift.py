@@ -58,18 +58,18 @@ def _keep_moved(comparison: Comparison) -> Comparison:
     if not comparison.recorded.has_base:
         changes = tuple(_mark_unrecorded(change) for change in comparison.difference.changes)
         return replace(comparison, difference=replace(comparison.difference, changes=changes))
-    kept, notes, beside = list[Change](), list(comparison.difference.notes), set(comparison.difference.beside)
+    moves, notes, beside = list[Change](), list(comparison.difference.notes), set(comparison.difference.beside)
     for change in comparison.difference.changes:
         fields = tuple(field for field in change.fields if field.cause in DRIFTED)
         partly = isinstance(change, ThingChange) and fields and change.action in (Action.UPDATE, Action.RENAME)
         if partly and isinstance(change, ThingChange):
-            kept.append(replace(change, fields=fields))
+            moves.append(replace(change, fields=fields))
         elif change.cause in DRIFTED:
-            kept.append(change)
+            moves.append(change)
         if change.cause not in DRIFTED or (partly and fields != change.fields):
             notes.append(_note_pending(change))
             beside.update(claim[:2] for claim in claims_of(change) if claim[1] not in {field.path for field in fields})
-    difference = replace(comparison.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
+    difference = replace(comparison.difference, changes=tuple(moves), notes=tuple(notes), beside=frozenset(beside))
     return replace(comparison, difference=difference)
 
 
@@ -82,9 +82,9 @@ def _mark_unrecorded(change: Change) -> Change:
 
 def _note_pending(change: Change) -> Note:
     """A note on a change that no apply made yet."""
-    left = [field for field in change.fields if field.cause not in DRIFTED]
-    about = f" {change.target}" if change.target else f" {', '.join(field.path for field in left)}" if left else ""
-    cause = gravest(field.cause for field in left if field.cause) if left else change.cause
+    pending = [field for field in change.fields if field.cause not in DRIFTED]
+    about = f" {change.target}" if change.target else f" {', '.join(field.path for field in pending)}" if pending else ""
+    cause = gravest(field.cause for field in pending if field.cause) if pending else change.cause
     return Note(PENDING, f"{change.action}{about} ({cause})", change.address, change.mark)
 
 
@@ -101,14 +101,14 @@ def measure_drift(comparison: Comparison) -> Drift:
     undeclared = sum(is_drift(comparison, note) for note in comparison.difference.notes)
     elsewhere = topics["moved"] + sum(note.topic == "moved" for note in comparison.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
-    based = comparison.recorded.has_base
-    refused = () if based else comparison.refused_entries
-    gone = (address for address in comparison.difference.missing if address not in refused)
-    lost = sum(not based or comparison.recorded.at(address) is not None for address in gone)
+    has_base = comparison.recorded.has_base
+    refused = () if has_base else comparison.refused_entries
+    missing = (address for address in comparison.difference.missing if address not in refused)
+    number_lost = sum(not has_base or comparison.recorded.at(address) is not None for address in missing)
     return Drift(
-        moved=len(comparison.difference.changes) + elsewhere + lost,
+        moved=len(comparison.difference.changes) + elsewhere + number_lost,
         pending=topics[PENDING],
         undeclared=undeclared,
-        recorded=based,
+        recorded=has_base,
         ignored=topics[HIDDEN],
     )

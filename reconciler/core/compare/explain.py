@@ -9,8 +9,8 @@ from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.links import Authority, find_authority
-from reconciler.core.compare.since import Ends, Made
-from reconciler.core.compare.trail import Written
+from reconciler.core.compare.since import Attachment, Ends
+from reconciler.core.compare.trail import Write
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.change import Use
 from reconciler.core.model.desired import Manifest, Resource
@@ -50,7 +50,7 @@ class FieldSides:
     # How what was applied stands to both.
     applied: Applied
     # The write that sent it last, where a run is known that did.
-    write: Written | None = None
+    write: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class LinkSides:
     # Whether it is live.
     is_live: bool
     # When it was made and by whom, where Intercom says.
-    made: Made | None
+    attachment: Attachment | None
     # What decides about it; None where the entry does not write the list, so that it is not ours.
     authority: Authority | None
     # The write that made or undid it last, where a run is known that did.
-    write: Written | None = None
+    write: Write | None = None
     # The rule that decides about it, where one does.
     rule: Rule | None = None
     # Whether the thing matches that; None where it was not read.
@@ -106,13 +106,13 @@ class LiveSide:
     # What is live around it: its links, whole, and their ends.
     around: Snapshot | None = None
     # When its links were made, as far as Intercom says.
-    made: Mapping[Ends, Made] = field(default_factory=dict)
+    attachments: Mapping[Ends, Attachment] = field(default_factory=dict)
     # The writes of runs that were done to it.
-    writes: Sequence[Written] = ()
+    writes: Sequence[Write] = ()
     # How often it is used, by place.
     uses: Sequence[Use] = ()
     # When somebody got it last, as far as Intercom shows.
-    last: Made | None = None
+    last: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Explanation:
 
 
 def explain(
-    asked: Address, address: Address, comparison: Comparison, whole: Manifest, record: Record | None, live: LiveSide
+    wanted: Address, address: Address, comparison: Comparison, whole: Manifest, record: Record | None, live: LiveSide
 ) -> Explanation:
     """One thing from three sides. `whole` is the manifest of which the comparison may hold a part."""
     kind, recorded = comparison.kinds[address.kind], comparison.recorded
@@ -157,7 +157,7 @@ def explain(
     other = recorded.others.get((kind.name, live_id))
     sides = _Sides(comparison, whole, kind, resource, record, live)
     return Explanation(
-        asked,
+        wanted,
         address,
         kind,
         resource,
@@ -193,8 +193,8 @@ class _Sides:
     def list_fields(self) -> Iterator[FieldSides]:
         """What the entry writes, in the order of the kind; then what is live beside it."""
         claimed = {path: value for path, _, value in claims(self.kind, self.resource)} if self.resource else {}
-        shown = dict(values_of(self.kind, self.live.thing)) if self.live.thing else {}
-        for path in dict.fromkeys((*claimed, *shown)):
+        live_values = dict(values_of(self.kind, self.live.thing)) if self.live.thing else {}
+        for path in dict.fromkeys((*claimed, *live_values)):
             about = self.kind.fields.get(path) or self.kind.fields[path.partition(".")[0]]
             declared, live = claimed.get(path), live_value(self.live.thing, path) if self.live.thing else None
             same = path in claimed and self.live.thing is not None and about.same(live, declared)
@@ -211,9 +211,9 @@ class _Sides:
     def list_links(self, link: LinkKind) -> Iterator[LinkSides]:
         """What the entry says, what is live and what is recorded, of one list."""
         written = self.resource.links.get(link.field) if self.resource else None
-        held, names = self._read_held(link), self._read_names(link)
-        known = {end: origin for end, origin in self.record.links.get(link.field, NOTHING).items()} if self.record else {}
-        addresses = {end: names.get(end) or address_by(link.target, "id", end) for end in (*held, *known)}
+        ends, names = self._read_held(link), self._read_names(link)
+        origins = {end: origin for end, origin in self.record.links.get(link.field, NOTHING).items()} if self.record else {}
+        addresses = {end: names.get(end) or address_by(link.target, "id", end) for end in (*ends, *origins)}
         rules = {target: rule for target, rule in self.whole.rules.items() if rule.link == link.name}
         matched = {target for target in rules if self._matches(target)}
         targets = dict.fromkeys(
@@ -226,14 +226,16 @@ class _Sides:
                 declared = "present" if target in written.present else "absent"
                 below = written.present.get(target) or written.absent.get(target) or 0
                 mark = Mark(self.resource.mark.file, self.resource.mark.line + below)
-            origin = known.get(end)
+            origin = origins.get(end)
             since = self.record.ours_since(link.field, end) if self.record and origin == LinkOrigin.OWNED else None
-            made = self.live.made.get((self.live.thing.id, end)) if self.live.thing and end in held else None
+            attachment = self.live.attachments.get((self.live.thing.id, end)) if self.live.thing and end in ends else None
             authority = find_authority(self.whole, written, target) if written and self.resource and not self.resource.is_gone else None
             authority = Authority.RULE if target in rules else authority
             rule = (rules.get(target), self._matches(target) if target in rules else None)
             sends = [w for w in self.live.writes if w.link == link.field and w.ends[1] == self._digest_of(target)]
-            yield LinkSides(link.field, target, declared, mark, origin, since or None, end in held, made, authority, _last(sends), *rule)
+            yield LinkSides(
+                link.field, target, declared, mark, origin, since or None, end in ends, attachment, authority, _last(sends), *rule
+            )
 
     def _matches(self, target: Address) -> bool | None:
         """Whether the thing matches the rule of something; None where that was not read."""
@@ -263,7 +265,7 @@ def _judge(digest: str | None, written: bool, is_live: bool) -> Applied:
     return Applied.DECLARED if written else Applied.LIVE if is_live else Applied.OTHER
 
 
-def _last(writes: Sequence[Written]) -> Written | None:
+def _last(writes: Sequence[Write]) -> Write | None:
     return max(writes, key=lambda write: (write.at, write.run), default=None)
 
 
@@ -297,11 +299,11 @@ Names = Sequence[tuple[str, str]]
 def find_entry(kind: Kind, manifest: Manifest, names: Names, *, by_fields: bool = False) -> Address | None:
     """The entry that is named by one of these names now, else was before; None where none is. `by_fields`: the one that says one of them
     of a thing that it names otherwise."""
-    folded = [(by, kind.identity[by].fold(key)) for by, key in names]
-    ranked: list[tuple[int, int, Address]] = []
+    keys = [(by, kind.identity[by].fold(key)) for by, key in names]
+    candidates: list[tuple[int, int, Address]] = []
     for resource in (resource for resource in manifest.resources.values() if resource.address.kind == kind.name):
         fields = [(by, str(resource.fields[by])) for by in kind.identity if resource.fields.get(by)]
         for rank, of in enumerate((fields,) if by_fields else ([(resource.by, resource.key)], resource.former)):
-            known = {(by, kind.identity[by].fold(key)) for by, key in of}
-            ranked += [(rank, n, resource.address) for n, name in enumerate(folded) if name in known]
-    return min(ranked)[2] if ranked else None
+            own_keys = {(by, kind.identity[by].fold(key)) for by, key in of}
+            candidates += [(rank, n, resource.address) for n, name in enumerate(keys) if name in own_keys]
+    return min(candidates)[2] if candidates else None

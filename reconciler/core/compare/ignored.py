@@ -22,20 +22,20 @@ HIDDEN, IDLE = "ignored", "ignored no more"
 def ignore_known(comparison: Comparison, now: float) -> Comparison:
     """The comparison without the drift that the policy knows; each such place, and each line that hides nothing, is noted."""
     difference, app_id = comparison.difference, comparison.live.workspace.app_id
-    known = comparison.manifest.policy.ignore_drift
-    if not known:
+    entries = comparison.manifest.policy.ignore_drift
+    if not entries:
         return comparison
-    kept, notes, beside, used = list[Change](), list(difference.notes), set(difference.beside), set[IgnoredDrift]()
+    changes, notes, beside, used = list[Change](), list(difference.notes), set(difference.beside), set[IgnoredDrift]()
     for change in difference.changes:
-        mine = [one for one in known if one.address in globs.names(change.address, app_id) and one.until > now]
+        mine = [one for one in entries if one.address in globs.names(change.address, app_id) and one.until > now]
         for one in (one for one in mine if one.seen == digest_live(comparison.recorded, change, one.fields, app_id)):
             used.add(one)
             notes.append(Note(HIDDEN, _say(one), change.address, change.mark))
-        hidden = {path for one in used & set(mine) for path in one.fields or ("",)}
-        beside.update((change.address, path) for path in _record_paths(change, hidden, app_id))
-        kept += _leave(change, hidden, app_id)
-    notes += [Note(IDLE, _why_idle(one, now)) for one in known if one not in used]
-    return replace(comparison, difference=replace(difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside)))
+        paths = {path for one in used & set(mine) for path in one.fields or ("",)}
+        beside.update((change.address, path) for path in _record_paths(change, paths, app_id))
+        changes += _leave(change, paths, app_id)
+    notes += [Note(IDLE, _why_idle(one, now)) for one in entries if one not in used]
+    return replace(comparison, difference=replace(difference, changes=tuple(changes), notes=tuple(notes), beside=frozenset(beside)))
 
 
 def list_paths(change: Change, app_id: str) -> Sequence[str]:
@@ -57,27 +57,27 @@ def digest_live(recorded: Recorded, change: Change, paths: Sequence[str], app_id
     return recorded.digests.claim(recorded.digests.thing(recorded.app_id, change.address), " ".join(sorted(paths)), value)
 
 
-def _leave(change: Change, hidden: set[str], app_id: str) -> list[Change]:
+def _leave(change: Change, paths: set[str], app_id: str) -> list[Change]:
     """What of a change is not hidden."""
-    left = [path for path in list_paths(change, app_id) or [""] if path not in hidden]
-    if left and isinstance(change, ThingChange) and change.action in (Action.UPDATE, Action.RENAME):
-        return [replace(change, fields=tuple(field for field in change.fields if field.path in left))]
-    return [change] if left else []
+    rest = [path for path in list_paths(change, app_id) or [""] if path not in paths]
+    if rest and isinstance(change, ThingChange) and change.action in (Action.UPDATE, Action.RENAME):
+        return [replace(change, fields=tuple(field for field in change.fields if field.path in rest))]
+    return [change] if rest else []
 
 
-def _record_paths(change: Change, hidden: set[str], app_id: str) -> list[str]:
+def _record_paths(change: Change, paths: set[str], app_id: str) -> list[str]:
     """The hidden paths as the ledger is told of what is left undone."""
     if isinstance(change, LinkChange):
-        return [f"{change.link.field} {change.target}"] if set(list_paths(change, app_id)) <= hidden else []
-    return [field.path for field in change.fields if field.path in hidden or "" in hidden]
+        return [f"{change.link.field} {change.target}"] if set(list_paths(change, app_id)) <= paths else []
+    return [field.path for field in change.fields if field.path in paths or "" in paths]
 
 
-def _say(known: IgnoredDrift) -> str:
-    what = ", ".join(known.fields) or "the thing itself"
-    return f"{what}: until {format_time(known.until)}; {known.reason}"
+def _say(entry: IgnoredDrift) -> str:
+    place = ", ".join(entry.fields) or "the thing itself"
+    return f"{place}: until {format_time(entry.until)}; {entry.reason}"
 
 
-def _why_idle(known: IgnoredDrift, now: float) -> str:
-    if known.until <= now:
-        return f"{known}: that day has come; put it right, or write another day"
-    return f"{known}: it moved again, or is as applied; remove the line"
+def _why_idle(entry: IgnoredDrift, now: float) -> str:
+    if entry.until <= now:
+        return f"{entry}: that day has come; put it right, or write another day"
+    return f"{entry}: it moved again, or is as applied; remove the line"

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from reconciler.core.compare.likeness import form
 from reconciler.core.compare.retiring import Retiring
-from reconciler.core.compare.since import Made
+from reconciler.core.compare.since import Attachment
 from reconciler.core.model.address import ID, Address
 from reconciler.core.model.change import Use
 from reconciler.core.model.desired import Manifest, Resource
@@ -63,7 +63,7 @@ class Row:
     # How often it is used, place by place; nothing where it is not live.
     uses: Sequence[Use]
     # When it was seen applied last, and by whose id.
-    last: Made | None
+    last: Attachment | None
     # The names of others that may be meant to be the same.
     alike: Sequence[str]
     # How far it is, where it goes out of use and that was asked.
@@ -104,7 +104,7 @@ class Inventory:
         standings = {standing.value: sum(row.standing is standing for row in self.rows) for standing in Standing if standing.value}
         dead = Counter(row.dead for row in self.rows)
         amiss = {"dead": dead[True], "perhaps dead": dead[None], "like another": sum(bool(row.alike) for row in self.rows)}
-        return {what: number for what, number in {**amiss, **standings}.items() if number}
+        return {word: number for word, number in {**amiss, **standings}.items() if number}
 
 
 def take_inventory(
@@ -112,7 +112,7 @@ def take_inventory(
     live: Sequence[Live],
     manifest: Manifest | None,
     uses: Mapping[str, Sequence[Use]],
-    last: Mapping[str, Made],
+    last: Mapping[str, Attachment],
     retiring: Mapping[str, Retiring] = MappingProxyType({}),
 ) -> Sequence[Row]:
     """Everything of a kind; first what is amiss, then by name."""
@@ -124,8 +124,8 @@ def take_inventory(
         for thing in live
         for resource in (resources[thing.id],)
     ]
-    seen = {id(resource) for resource in resources.values()}
-    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.is_gone]
+    ids = {id(resource) for resource in resources.values()}
+    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in ids and not resource.is_gone]
     near = find_alike([name for name, *_ in rows])
     lines = (
         Row(
@@ -173,14 +173,14 @@ def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Mani
     """`twin`: the entry may mean another live thing too, which no plan renames."""
     if resource is None:
         return Standing.UNDECLARED if manifest else Standing.UNKNOWN
-    named = _is_named(kind, thing, resource)
+    is_named = _is_named(kind, thing, resource)
     if resource.is_gone:
         # A tombstone takes what is spelled exactly so.
-        exact = not named or resource.by == "id" or spell(resource.key) == spell(thing.key)
+        exact = not is_named or resource.by == "id" or spell(resource.key) == spell(thing.key)
         return Standing.GOING if exact else Standing.UNDECLARED
     name = resource.fields.get(kind.named_by)
     other = name and spell(str(name)) != spell(thing.key) and not twin
-    return Standing.RENAMED if other or not named else Standing.DEPRECATED if resource.is_deprecated else Standing.DECLARED
+    return Standing.RENAMED if other or not is_named else Standing.DEPRECATED if resource.is_deprecated else Standing.DECLARED
 
 
 def _is_named(kind: Kind, thing: Live, resource: Resource) -> bool:
@@ -245,5 +245,5 @@ def _shortenings(text: str) -> Set[str]:
 
 def _is_slip(one: str, other: str) -> bool:
     """Whether one text may be the other with a slip in it; two letters swapped in a short one are a slip too."""
-    swapped = len(one) > SHORT and sorted(one) == sorted(other)
-    return swapped or SequenceMatcher(None, one, other).ratio() >= ALIKE
+    is_swap = len(one) > SHORT and sorted(one) == sorted(other)
+    return is_swap or SequenceMatcher(None, one, other).ratio() >= ALIKE

@@ -41,21 +41,21 @@ def _loosen(name: str) -> str:
 
 
 def find_resembling(
-    kinds: Kinds, manifest: Manifest, live: Snapshot, noted: Set[Address | None]
+    kinds: Kinds, manifest: Manifest, live: Snapshot, addresses: Set[Address | None]
 ) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
     """A refusal for every declared thing that would be the twin of a live one, a note for every one that is like one of which nothing
     is `told` yet."""
     refusals, notes = [], []
     typing = {field.typed_by for kind in kinds for field in kind.fields.values()}
     for kind in (kind for kind in kinds if kind.name in typing):
-        known = _group_by_model(live.things.get(kind.name, {}))
+        by_model = _group_by_model(live.things.get(kind.name, {}))
         for resource in _list_new(kind, manifest, live):
-            names = known[resource.fields.get("model")]
+            names = by_model[resource.fields.get("model")]
             if other := find_twin(resource.key, names):
                 text = f"{resource.mark}: no {kind.name} {quote(resource.key)} is live, but {other!a} (id {names[other]}) is"
                 text = f"{text}, which differs in case, in blanks or invisibly; write that name: {STAYS}"
                 refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
-            elif (other := find_close(resource.key, names)) and Address(kind.name, other) not in noted:
+            elif (other := find_close(resource.key, names)) and Address(kind.name, other) not in addresses:
                 text = f"is like the live {other!a} (id {names[other]}); if that one is meant, write its name: {STAYS}"
                 notes.append(Note("lookalike", text, resource.address, resource.mark))
     return tuple(refusals), tuple(notes)

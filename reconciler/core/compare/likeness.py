@@ -44,11 +44,11 @@ class Pair:
     # What is new.
     new: ThingChange
     # The deletion of the old one, where the plan has it.
-    gone: ThingChange | None
+    deletion: ThingChange | None
     # How many get the new one.
     getting: int
     # How many of these have the old one.
-    shared: int
+    common: int
     # Whether the ledger knows the new name as one that the old thing had.
     once: bool
 
@@ -67,33 +67,38 @@ def find_pairs(
     coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
     getting = _read_getters(arriving) if coming else {}
     for kind in (kind for kind in kinds if not kind.person):
-        gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, manifest)}
+        deletions = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, manifest)}
         new = [change for change in coming if change.address.kind == kind.name]
-        left = _list_left(kind, manifest, live, recorded, gone) if new else []
-        closely = len(new) * len(left) <= PAIRS
-        things, traits = {old.id: old for old in left}, {} if closely else _read_traits(kind, left, recorded)
+        candidates = _list_left(kind, manifest, live, recorded, deletions) if new else []
+        closely = len(new) * len(candidates) <= PAIRS
+        things, traits = {old.id: old for old in candidates}, {} if closely else _read_traits(kind, candidates, recorded)
         for change in new:
             getters = getting.get(change.address, frozenset())
-            shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
-            near = things.keys() if closely else things.keys() & (shared.keys() | _find_common(kind, change, traits, recorded))
-            asked = [(_measure_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
-            asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
-            best = max((how for how, _ in asked), default=0)
+            counts = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
+            near = things.keys() if closely else things.keys() & (counts.keys() | _find_common(kind, change, traits, recorded))
+            rows = [(_measure_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
+            rows = [
+                (max(likeness, Likeness.SHARED if getters and counts[old.id] >= SHARED * len(getters) else 0), old)
+                for likeness, old in rows
+            ]
+            best = max((likeness for likeness, _ in rows), default=0)
             # What is surely like one is not asked of all that have some members in common with it.
-            for how, old in asked:
-                if how and (how == best or best <= Likeness.SHARED):
-                    yield Pair(kind, old, change, gone.get(old.id), len(getters), shared[old.id], how is Likeness.ONCE)
+            for likeness, old in rows:
+                if likeness and (likeness == best or best <= Likeness.SHARED):
+                    yield Pair(kind, old, change, deletions.get(old.id), len(getters), counts[old.id], likeness is Likeness.ONCE)
 
 
 def _is_pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
     return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
 
 
-def _list_left(kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
+def _list_left(
+    kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorded, deletions: Mapping[str | None, ThingChange]
+) -> list[Live]:
     """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
-    things, paired = live.things.get(kind.name, {}), set(live.pairs.values())
-    known = {record.id for record in list_undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
-    ids = {live_id for live_id in (*gone, *known) if live_id in things and live_id not in paired}
+    things, live_ids = live.things.get(kind.name, {}), set(live.pairs.values())
+    recorded_ids = {record.id for record in list_undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
+    ids = {live_id for live_id in (*deletions, *recorded_ids) if live_id in things and live_id not in live_ids}
     return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
 
 
@@ -136,10 +141,10 @@ Trait = tuple[str, Any]
 _FORMER = "former"
 
 
-def _read_traits(kind: Kind, left: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
+def _read_traits(kind: Kind, things: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
     """The ids of what is left by each trait, so that of many things not each is compared with each."""
     ids: dict[Trait, set[str]] = defaultdict(set)
-    for old in left:
+    for old in things:
         record = recorded.of(old.kind, old.id)
         values = ((name, kind.fields[name].form(old.fields.get(name))) for name in _list_telling(kind))
         for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *values):
@@ -193,10 +198,10 @@ def find_likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[
     if kind.person or not recorded.runs:
         return ()
     new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.is_gone and recorded.at(a) is None]
-    left = list_undeclared(kind, manifest, recorded) if new else []
-    members = _count_members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
-    coming = _Coming.of(new, len(left), recorded)
-    likely = (record for record in left if members[record.id] or _may_be(kind, record, coming, recorded))
+    records = list_undeclared(kind, manifest, recorded) if new else []
+    members = _count_members(kind, {r.address for r in new}, manifest, recorded) if records else Counter()
+    coming = _Coming.of(new, len(records), recorded)
+    likely = (record for record in records if members[record.id] or _may_be(kind, record, coming, recorded))
     return [record.id for record in sorted(likely, key=lambda r: (-members[r.id], r.address))][:LOOKS]
 
 
@@ -211,14 +216,14 @@ class _Coming:
     # Those that are held claim by claim against each record: of many not all.
     claimed: Sequence[Resource]
     # Those whose names are held against each record's; none where there are many.
-    named: Sequence[Resource]
+    resources: Sequence[Resource]
 
     @classmethod
-    def of(cls, new: Sequence[Resource], left: int, recorded: Recorded) -> _Coming:
+    def of(cls, new: Sequence[Resource], number: int, recorded: Recorded) -> _Coming:
         """What is new, beside so many records that are left."""
         former = {recorded.digests.thing(recorded.app_id, resource.address) for resource in new}
-        few = len(new) * left <= PAIRS
-        return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(left, 1)], new if few else ())
+        few = len(new) * number <= PAIRS
+        return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(number, 1)], new if few else ())
 
 
 def _may_be(kind: Kind, record: Record, coming: _Coming, recorded: Recorded) -> bool:
@@ -226,7 +231,7 @@ def _may_be(kind: Kind, record: Record, coming: _Coming, recorded: Recorded) -> 
     if form(name) in coming.forms or not coming.former.isdisjoint(record.former):
         return True
     return any(_matches_claims(kind, record, new, recorded) for new in coming.claimed) or any(
-        are_alike(name, new.key) for new in coming.named
+        are_alike(name, new.key) for new in coming.resources
     )
 
 
@@ -254,38 +259,38 @@ def _count_members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: 
 def refuse_renames(pairs: Sequence[Pair]) -> Iterator[Refusal]:
     """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
     for pair in pairs:
-        if pair.gone and (pair.shared or pair.is_used(pair.gone.uses)):
-            text = f"{pair.new.mark}: {ask_rename(pair, pair.gone.uses)}; if it is meant as it stands, approve"
-            yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
+        if pair.deletion and (pair.common or pair.is_used(pair.deletion.uses)):
+            text = f"{pair.new.mark}: {ask_rename(pair, pair.deletion.uses)}; if it is meant as it stands, approve"
+            yield Refusal("rename", text, changes=(pair.deletion, pair.new), entries=(pair.new.address, pair.deletion.address))
 
 
 def note_renames(pairs: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
     """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
     for pair in pairs:
-        own = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
-        if not pair.gone or not (pair.shared or pair.is_used(own)):
+        own = pair.deletion.uses if pair.deletion else uses.get(pair.old.id, ())
+        if not pair.deletion or not (pair.common or pair.is_used(own)):
             yield Note("renamed", ask_rename(pair, own), pair.new.address, pair.new.mark)
 
 
 def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
     """The question, why it is asked, and the ways to answer it."""
     old, by = pair.old.key, pair.kind.identities[0].field
-    state = "goes" if pair.gone else "is no longer declared"
+    state = "goes" if pair.deletion else "is no longer declared"
     text = f"{pair.new.address.key!r} is new and {old!r} (id {pair.old.id}) {state}: this looks like a rename"
     why = [f"{pair.old.kind} {old!r} had that name before"] if pair.once else []
-    why += [f"{pair.shared} of the {pair.getting} who get the new one have the old one"] if pair.shared else []
+    why += [f"{pair.common} of the {pair.getting} who get the new one have the old one"] if pair.common else []
     text = f"{text} ({'; '.join(why)})" if why else text
     end = "archived" if pair.kind.delete is None else "absent"
     tombstone = f"`{{{by}: {as_yaml(old)}, state: {end}}}`"
     users = _say_uses(uses)
     if pair.kind.rename:
-        lost = f", or its {users} {'lose it' if pair.gone else 'stay with the old one'}" if users else ""
-        return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
+        consequence = f", or its {users} {'lose it' if pair.deletion else 'stay with the old one'}" if users else ""
+        return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{consequence}; if they are two, write the tombstone {tombstone}"
     text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
     if users:
-        text += f"; its {users} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
+        text += f"; its {users} {'lose it' if pair.deletion else 'stay with the old one, but for those that are moved'}"
     if pair.kind.loss.bound:
-        text += f"; {pair.kind.loss.bound} {'are lost with it' if pair.gone else 'stay with it'}"
+        text += f"; {pair.kind.loss.bound} {'are lost with it' if pair.deletion else 'stay with it'}"
     return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
 
 
@@ -295,11 +300,11 @@ def _say_uses(uses: Sequence[Use]) -> str:
     return " and ".join(places)
 
 
-def note_same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
+def note_same_person(kinds: Kinds, changes: Sequence[Change], leavers: Sequence[Live]) -> Iterator[Note]:
     """Notes for creates that look like somebody of ours who left the manifest: the same name, another identity."""
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.CREATE and kinds[change.address.kind].person:
-            for thing in left:
+            for thing in leavers:
                 if thing.kind == change.address.kind and _looks_alike(kinds[thing.kind], change, thing):
                     text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"
                     by = next(i.field for i in kinds[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
@@ -309,6 +314,6 @@ def note_same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Liv
 
 def _looks_alike(kind: Kind, change: ThingChange, thing: Live) -> bool:
     """Whether all that is claimed besides identities is live there, and that is something personal."""
-    moved = [field for field in change.fields if field.path not in kind.identity and field.path in kind.fields]
-    personal = [field for field in moved if kind.fields[field.path].personal]
+    fields = [field for field in change.fields if field.path not in kind.identity and field.path in kind.fields]
+    personal = [field for field in fields if kind.fields[field.path].personal]
     return bool(personal) and all(kind.fields[f.path].same(live_value(thing, f.path), f.after) for f in personal)

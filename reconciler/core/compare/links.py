@@ -31,7 +31,7 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
         return
     held = _name_live_ends(link, thing, draft)
     attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
-    sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
+    sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubtful)
     detach = [t for t in sure if _must_go(link, t, held[t], written, resource, draft)]
     if link.attach.is_by_name:
         attach, detach = ([t for t in ends if not shares_name(link, t, resource.mark, (resource,), draft)] for ends in (attach, detach))

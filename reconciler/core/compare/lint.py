@@ -34,13 +34,13 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LintFacts:
     """What else is known of what a manifest declares; nothing unless somebody looked."""
 
     # What nobody uses.
     dead: Set[Address] = frozenset()
     # The tombstones of what is gone.
-    done: Set[Address] = frozenset()
+    tombstones: Set[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class _Section:
 
     kind: Kind  # Their kind.
     policy: Policy  # What is asked of them.
-    seen: Seen  # What else is known of them.
-    gone: Sequence[Resource]  # Those that are not to be there.
-    named: Mapping[str, Resource]  # All others, by name.
+    facts: LintFacts  # What else is known of them.
+    tombstones: Sequence[Resource]  # Those that are not to be there.
+    by_name: Mapping[str, Resource]  # All others, by name.
     others: Sequence[Resource]  # The same, and those without a name.
     manifest: Manifest  # All that is declared.
 
@@ -60,17 +60,17 @@ Found = Iterator[tuple[Resource, str, str]]
 """An entry, what is amiss with it, and what to do now."""
 
 
-def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, seen: Seen) -> Sequence[Remark]:
+def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, facts: LintFacts) -> Sequence[Remark]:
     """All that is amiss by the rules that a policy does not put off, in the order of the files."""
     remarks = []
     for kind in (kind for kind in kinds if not kind.person):
         declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
         others = [resource for resource in declared if not resource.is_gone]
         names = {_name(kind, resource): resource for resource in others}
-        section = _Section(kind, policy, seen, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others, manifest)
+        section = _Section(kind, policy, facts, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others, manifest)
         for rule, find in RULES.items():
             if (level := getattr(policy.lint, rule)) != "off":
-                remarks += [Remark(rule, level, r.address, Problem(r.mark, what, now)) for r, what, now in find.look(section)]
+                remarks += [Remark(rule, level, r.address, Problem(r.mark, problem, now)) for r, problem, now in find.look(section)]
     return sorted(remarks, key=lambda remark: (remark.problem.mark, remark.rule, remark.problem.what))
 
 
@@ -81,7 +81,7 @@ def _name(kind: Kind, resource: Resource) -> str:
 
 def _naming(section: _Section) -> Found:
     kind, pattern = section.kind, section.policy.pattern(section.kind.section)
-    for name, resource in section.named.items() if pattern else ():
+    for name, resource in section.by_name.items() if pattern else ():
         if not re.search(pattern, name):
             command = f"rename it: reconciler {kind.name} rename {shlex.quote(name)} NEW"
             now = command if kind.rename else "it keeps its name in Intercom: widen the pattern"
@@ -90,14 +90,14 @@ def _naming(section: _Section) -> Found:
 
 def _similar(section: _Section) -> Found:
     # What goes out of use needs no other name.
-    similar = find_alike([name for name, resource in section.named.items() if not resource.is_deprecated])
+    similar = find_alike([name for name, resource in section.by_name.items() if not resource.is_deprecated])
     for name, others in similar.items():
-        resource = section.named[name]
+        resource = section.by_name[name]
         # Each pair is told once, at the later of the two.
-        for other in (other for other in others if section.named[other].mark < resource.mark):
-            what = f"{section.kind.name} {quote(name)} is like {quote(other)} at {section.named[other].mark}"
+        for other in (other for other in others if section.by_name[other].mark < resource.mark):
+            problem = f"{section.kind.name} {quote(name)} is like {quote(other)} at {section.by_name[other].mark}"
             merge = f"name them apart, or: reconciler {section.kind.name} merge {shlex.quote(name)} --into {shlex.quote(other)}"
-            yield resource, what, merge if section.kind.merge else "keep one of them, or name them apart"
+            yield resource, problem, merge if section.kind.merge else "keep one of them, or name them apart"
 
 
 def _owner(section: _Section) -> Found:
@@ -113,9 +113,9 @@ def _description(section: _Section) -> Found:
 
 def _dead(section: _Section) -> Found:
     places = join_words([count.where for count in section.kind.uses.counts], "or")
-    for resource in (r for r in section.others if r.address in section.seen.dead and not r.used_by):
-        what = f"{_call(section, resource)} is dead: no {places} have it"
-        yield resource, what, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
+    for resource in (r for r in section.others if r.address in section.facts.dead and not r.used_by):
+        problem = f"{_call(section, resource)} is dead: no {places} have it"
+        yield resource, problem, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
 
 
 def _find_deprecated_use(section: _Section) -> Found:
@@ -142,7 +142,7 @@ def _find_unreplaced(section: _Section) -> Found:
 
 def _find_done(section: _Section) -> Found:
     when = "once that is so in every workspace of this manifest"
-    for resource in (resource for resource in section.gone if resource.address in section.seen.done):
+    for resource in (resource for resource in section.tombstones if resource.address in section.facts.tombstones):
         if resource.into:
             yield (
                 resource,

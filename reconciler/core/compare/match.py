@@ -26,7 +26,7 @@ class Match:
     # Addresses that must not be touched.
     withheld: set[Address] = field(default_factory=set)
     # Live things (kind and id) that those may mean.
-    doubted: set[tuple[str, str]] = field(default_factory=set)
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
     # What people are told of it.
     notes: list[Note] = field(default_factory=list)
     # What only a person can settle.
@@ -42,18 +42,18 @@ class Match:
         """Take in what was found of another kind."""
         self.pairs.update(more.pairs)
         self.withheld |= more.withheld
-        self.doubted |= more.doubted
+        self.doubtful |= more.doubtful
         self.notes += more.notes
         self.refusals += more.refusals
         self.merged |= more.merged
         self.twins |= more.twins
         self.described |= more.described
 
-    def list_described(self, mentioned: Collection[str]) -> set[str]:
+    def list_described(self, ids: Collection[str]) -> set[str]:
         """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
         if not self.twins:
             return self.described
-        texts = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
+        texts = {text for (_, live_id), text in self.twins.items() if live_id in ids}
         return self.described | {live_id for (_, live_id), text in self.twins.items() if text in texts}
 
 
@@ -68,43 +68,43 @@ def match(
     things: Iterable[Live],
     merged: Mapping[Name, str] = NOBODY,
     unproven: Collection[Name] = (),
-    remembered: FormerIds = no_id,
+    former_id: FormerIds = no_id,
     members: Members = UNCOUNTED,
 ) -> Match:
     """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
 
     `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
-    `remembered`: the live ids that addresses had when they were applied. `members`: what messages say of the things in `described`.
+    `former_id`: the live id that an address had when it was applied. `members`: what messages say of the things in `described`.
     """
     things = sorted(things, key=lambda t: t.id)
     resources = sorted(resources, key=lambda r: r.address)
-    matches, known = Match(), Index(kind, things, merged)
-    _find_twins(kind, known, members, matches)
+    matches, index = Match(), Index(kind, things, merged)
+    _find_twins(kind, index, members, matches)
     looks_like = _find_lookalikes(kind, things)
     for resource in resources:
-        _pair(kind, resource, known, matches)
+        _pair(kind, resource, index, matches)
         if merged or unproven:
             _say_merged(kind, resource, merged, unproven, matches)
         if looks_like:
             # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
-            own = remembered(resource.address) if resource.is_gone else None
+            own = former_id(resource.address) if resource.is_gone else None
             others = [t for t in _find_others(kind, resource, looks_like, matches) if t.id != own]
             _report_lookalikes(kind, resource, others, members, matches)
-    _pair_remembered(kind, resources, things, remembered, matches)
+    _pair_remembered(kind, resources, things, former_id, matches)
     _spare_lookalikes(kind, resources, matches)
     _report_declared_lookalikes(kind, resources, matches)
     _refuse_shared(kind, matches, resources)
-    _report_twins(kind, resources, known, matches)
+    _report_twins(kind, resources, index, matches)
     matches.described |= matches.list_described({*matches.pairs.values(), *matches.described})
-    if matches.doubted:
+    if matches.doubtful:
         # What is surely meant by an entry is in no doubt because others look like it.
-        matches.doubted -= {(kind.name, live_id) for address, live_id in matches.pairs.items() if address not in matches.withheld}
+        matches.doubtful -= {(kind.name, live_id) for address, live_id in matches.pairs.items() if address not in matches.withheld}
     return matches
 
 
-def find_candidates(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
+def find_candidates(kind: Kind, index: Index, by: str, key: str) -> Sequence[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
-    return _choose_first_role(kind, _find_same(kind, known, by, key))
+    return _choose_first_role(kind, _find_same(kind, index, by, key))
 
 
 def _choose_first_role(kind: Kind, same: Sequence[Live]) -> Sequence[Live]:
@@ -112,12 +112,12 @@ def _choose_first_role(kind: Kind, same: Sequence[Live]) -> Sequence[Live]:
     return [thing for thing in same if kind.rank(thing) == best]
 
 
-def _find_same(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
-    return known.get((by, kind.identity[by].fold(key)))
+def _find_same(kind: Kind, index: Index, by: str, key: str) -> Sequence[Live]:
+    return index.get((by, kind.identity[by].fold(key)))
 
 
-def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
-    same = _find_same(kind, known, resource.by, resource.key)
+def _pair(kind: Kind, resource: Resource, index: Index, matches: Match) -> None:
+    same = _find_same(kind, index, resource.by, resource.key)
     if len(same) == 1 and not resource.former and not resource.is_gone:
         # So are most: nothing but this thing can be meant.
         matches.pairs[resource.address] = same[0].id
@@ -129,7 +129,7 @@ def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
         here = []
     if resource.is_gone and kind.identity[resource.by].visible is not None:
         here = [thing for thing in here if spell(thing.key) == spell(resource.key)]
-    former = _find_former(kind, resource, known, here, matches)
+    former = _find_former(kind, resource, index, here, matches)
     if here:
         matches.pairs[resource.address] = here[0].id
     elif former and resource.address not in matches.withheld:
@@ -157,33 +157,33 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
     elif live_id is None and name in unproven:
         matches.withheld.add(resource.address)
         text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
-        matches.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.is_gone))
+        matches.notes.append(Note("unproven", text, resource.address, resource.mark, is_open=not resource.is_gone))
 
 
-def _pair_remembered(kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: FormerIds, matches: Match) -> None:
+def _pair_remembered(kind: Kind, resources: Iterable[Resource], things: Iterable[Live], former_id: FormerIds, matches: Match) -> None:
     """Who is found by no name and was applied to a thing that is still live under another one: somebody renamed it there.
 
     A kind that can be renamed gets its name back. Of others the name may be the person's own: nothing is done, and it is told.
     """
-    left = [r for r in resources if r.address not in matches.pairs and not r.is_gone and r.address not in matches.withheld]
-    by_id, taken = {thing.id: thing for thing in things} if left else {}, set(matches.pairs.values()) if left else set()
-    for resource in left:
-        thing = by_id.get(remembered(resource.address))
-        if thing is None or thing.id in taken:
+    rest = [r for r in resources if r.address not in matches.pairs and not r.is_gone and r.address not in matches.withheld]
+    by_id, live_ids = {thing.id: thing for thing in things} if rest else {}, set(matches.pairs.values()) if rest else set()
+    for resource in rest:
+        thing = by_id.get(former_id(resource.address))
+        if thing is None or thing.id in live_ids:
             continue
         if kind.rename:
             matches.pairs[resource.address] = thing.id
             continue
         matches.withheld.add(resource.address)
         text = f"has another {resource.by} in Intercom now (id {thing.id}); nothing is done with it: write the new one, with `was:`"
-        matches.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
+        matches.notes.append(Note("moved", text, resource.address, resource.mark, is_open=True))
 
 
-def _find_former(kind: Kind, resource: Resource, known: Index, here: Sequence[Live], matches: Match) -> list[Live]:
+def _find_former(kind: Kind, resource: Resource, index: Index, here: Sequence[Live], matches: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
     for name in resource.former if resource.by != "id" or not kind.rename else ():
-        same = [thing for thing in find_candidates(kind, known, *name) if thing not in here]
+        same = [thing for thing in find_candidates(kind, index, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
             _refuse_several(kind, resource, name[0], same, matches)
             same = []
@@ -202,14 +202,14 @@ def _refuse_several(kind: Kind, resource: Resource, by: str, several: Sequence[L
     matches.withheld.add(resource.address)
 
 
-def _find_twins(kind: Kind, known: Index, members: Members, matches: Match) -> None:
+def _find_twins(kind: Kind, index: Index, members: Members, matches: Match) -> None:
     """Live things of one name. Whatever is done by that name may hit any of them, so all of them are in doubt."""
-    named = [identity.field for identity in kind.identities if identity.visible is not None]
-    for same in (same for by in named for same in known.groups(by).values()):
+    fields = [identity.field for identity in kind.identities if identity.visible is not None]
+    for same in (same for by in fields for same in index.groups(by).values()):
         if len(same) > 1:
             text = " and ".join(describe(thing, members) for thing in same)
             matches.twins.update(((kind.name, thing.id), text) for thing in same)
-            matches.doubted.update((kind.name, thing.id) for thing in same)
+            matches.doubtful.update((kind.name, thing.id) for thing in same)
 
 
 def describe(thing: Live, members: Members = UNCOUNTED) -> str:
@@ -229,15 +229,15 @@ def _refuse_twins(kind: Kind, resource: Resource, one: Live, matches: Match) -> 
     matches.described.add(one.id)
 
 
-def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, matches: Match) -> None:
+def _report_twins(kind: Kind, resources: Iterable[Resource], index: Index, matches: Match) -> None:
     """Things of one name that no entry names: one note for all of that name."""
     first = kind.identities[0]
     if not matches.twins:
         return
-    named = {first.fold(key) for r in resources for by, key in ((r.by, r.key), *r.former) if by == first.field}
-    meant = set(matches.pairs.values())
-    for name, same in known.groups(first.field).items():
-        if (kind.name, same[0].id) in matches.twins and name not in named and not meant & {t.id for t in same}:
+    keys = {first.fold(key) for r in resources for by, key in ((r.by, r.key), *r.former) if by == first.field}
+    live_ids = set(matches.pairs.values())
+    for name, same in index.groups(first.field).items():
+        if (kind.name, same[0].id) in matches.twins and name not in keys and not live_ids & {t.id for t in same}:
             text = f"several live {kind.section} have this name: {matches.twins[kind.name, same[0].id]}; nothing is done with them by it"
             matches.notes.append(Note("lookalike", text, same[0].address))
 
@@ -258,8 +258,8 @@ def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[L
     identity = kind.identity[resource.by]
     if identity.visible is None:
         return []
-    mine, paired = identity.fold(resource.key), matches.pairs.get(resource.address)
-    others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired]
+    mine, live_id = identity.fold(resource.key), matches.pairs.get(resource.address)
+    others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != live_id]
     # To a tombstone what differs by case only is another thing; to others it is the thing itself, or one of its twins.
     return [t for t in others if identity.fold(t.key) != mine or (resource.is_gone and (kind.name, t.id) not in matches.twins)]
 
@@ -267,22 +267,22 @@ def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[L
 def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], members: Members, matches: Match) -> None:
     if not others:
         return
-    paired = matches.pairs.get(resource.address)
+    live_id = matches.pairs.get(resource.address)
     matches.described.update(thing.id for thing in others)
     looks = " and ".join(describe(thing, members) for thing in others)
-    text = f"looks like another live {kind.name}: {looks}{_advise(resource, paired)}"
-    matches.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.is_gone))
-    if not paired and not resource.is_gone:
+    text = f"looks like another live {kind.name}: {looks}{_advise(resource, live_id)}"
+    matches.notes.append(Note("lookalike", text, resource.address, resource.mark, is_open=not live_id and not resource.is_gone))
+    if not live_id and not resource.is_gone:
         matches.withheld.add(resource.address)
-    if not paired:
-        matches.doubted.update((kind.name, thing.id) for thing in others)
+    if not live_id:
+        matches.doubtful.update((kind.name, thing.id) for thing in others)
 
 
-def _advise(resource: Resource, paired: str | None) -> str:
+def _advise(resource: Resource, live_id: str | None) -> str:
     """What to do about things that look like the one that an entry names."""
     if resource.is_gone:
         return ", which stays: a tombstone takes only what is spelled exactly so, or has the `id:` that it says"
-    return "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
+    return "" if live_id else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
 
 
 def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match) -> None:
@@ -305,9 +305,9 @@ def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match)
     looks = {i.field: i.visible for i in kind.identities if i.visible is not None}
     if not looks:
         return
-    named = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
-    waiting = {look: r for r, look in named if not r.is_gone and r.address in matches.withheld and r.address not in matches.pairs}
-    for resource, look in named:
+    looks_of_names = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
+    waiting = {look: r for r, look in looks_of_names if not r.is_gone and r.address in matches.withheld and r.address not in matches.pairs}
+    for resource, look in looks_of_names:
         if resource.is_gone and resource.address in matches.pairs and look in waiting:
             text = f"not deleted: the entry at {waiting[look].mark} differs only invisibly; give that one renamed_from, and remove this one"
             matches.notes.append(Note("lookalike", text, resource.address, resource.mark))
@@ -334,11 +334,11 @@ def _refuse_shared(kind: Kind, matches: Match, resources: Iterable[Resource]) ->
             matches.withheld.update(r.address for r in owned)
 
 
-def _yields(kind: Kind, gone: Resource, owners: Iterable[Resource]) -> bool:
+def _yields(kind: Kind, tombstone: Resource, owners: Iterable[Resource]) -> bool:
     """Whether a tombstone found only who is declared to have its name now: that one took it over, and stays. Of what nobody but a person
     can take over it is the thing itself."""
-    if not (gone.is_gone and kind.person):
+    if not (tombstone.is_gone and kind.person):
         return False
-    fold = kind.identity[gone.by].fold
-    others = (other for other in owners if not other.is_gone and other.by != gone.by and gone.by in other.fields)
-    return any(fold(str(other.fields[gone.by])) == fold(gone.key) for other in others)
+    fold = kind.identity[tombstone.by].fold
+    others = (other for other in owners if not other.is_gone and other.by != tombstone.by and tombstone.by in other.fields)
+    return any(fold(str(other.fields[tombstone.by])) == fold(tombstone.key) for other in others)

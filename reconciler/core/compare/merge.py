@@ -73,16 +73,16 @@ def refuse_merges(comparison: Comparison, why: str) -> Comparison:
 def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
     """The comparison with the links by which those who carry what goes get what stays. What goes into nothing stays too."""
     arriving = {c.address for c in comparison.difference.changes if c.action is Action.CREATE}
-    changes, notes, asked = list[Change](), list[Note](), {change.subject for change in comparison.difference.changes}
+    changes, notes, subjects = list[Change](), list[Note](), {change.subject for change in comparison.difference.changes}
     for change in comparison.difference.changes:
         into = change.into if isinstance(change, ThingChange) else None
         if into and into not in arriving and comparison.live.of(into) is None:
-            notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, held=True))
+            notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, is_open=True))
             continue
         changes.append(change)
         moves = list(find_moves(comparison, change, carriers)) if isinstance(change, ThingChange) else []
-        new = [move for move in moves if move.subject not in asked]
-        asked |= {move.subject for move in new}
+        new = [move for move in moves if move.subject not in subjects]
+        subjects |= {move.subject for move in new}
         changes += find_causes(comparison.kinds, comparison.manifest, comparison.recorded, new)
         notes += _note_moving(comparison.kinds, change, moves, new)
     return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(changes))), notes)
@@ -104,27 +104,27 @@ def find_moves(comparison: Comparison, merge: ThingChange, carriers: Carriers) -
         return
     live, into = comparison.live, merge.into
     old, new = (into.kind, str(merge.id)), (into.kind, live.pairs.get(into, ""))
-    seen, key = add_seen(comparison.kinds, live, (old, new), carriers), _find_key(comparison, into)
+    carriers_by_thing, key = add_seen(comparison.kinds, live, (old, new), carriers), _find_key(comparison, into)
     names = {(address.kind, live_id): address for address, live_id in live.pairs.items()}
-    moved = {members.link for members in list_others(comparison.kinds, merge)}
-    for link, ids in sorted(seen[old].items()):
-        has, people = seen[new].get(link, set()), 1 if link.source in comparison.kinds.persons else None
-        for source_id in sorted(ids if link in moved else ids - has):
+    links = {members.link for members in list_others(comparison.kinds, merge)}
+    for link, ids in sorted(carriers_by_thing[old].items()):
+        has, people = carriers_by_thing[new].get(link, set()), 1 if link.source in comparison.kinds.persons else None
+        for source_id in sorted(ids if link in links else ids - has):
             address = names.get((link.source, source_id)) or address_by(link.source, "id", source_id)
             if _is_left_out(comparison, address, link, into):
                 continue
             attach = LinkChange(Action.ATTACH, address, into, link, merge.mark, source_id, new[1] or None, people, merges=merge.address)
             if source_id not in has:
                 yield replace(attach, target_key=key)
-            if link in moved:
+            if link in links:
                 yield replace(attach, action=Action.DETACH, target=merge.address, target_id=merge.id, target_key=merge.key)
 
 
 def count_left(comparison: Comparison, merge: ThingChange, carriers: Carriers) -> Sequence[Use]:
     """What else is to be moved, and still carries what goes."""
     kinds, old = comparison.kinds, (merge.address.kind, str(merge.id))
-    left = {members.link: carriers.get(old, {}).get(members.link, ()) for members in list_others(kinds, merge)}
-    return [Use(kinds[link.source].section, len(ids)) for link, ids in left.items() if ids]
+    remaining = {members.link: carriers.get(old, {}).get(members.link, ()) for members in list_others(kinds, merge)}
+    return [Use(kinds[link.source].section, len(ids)) for link, ids in remaining.items() if ids]
 
 
 def _find_key(comparison: Comparison, into: Address) -> str:
@@ -163,25 +163,25 @@ def describe_hold(kinds: Kinds, merge: ThingChange, holders: Sequence[Use]) -> s
     """What keeps a thing from being deleted, and what would move that."""
     about = kinds[merge.address.kind].merge
     others = {kinds[members.link.source].section for members in about.others} if about else set()
-    asked = [use for use in holders if use.where in others]
+    movable = [use for use in holders if use.where in others]
     rest = [use for use in holders if use.where not in others]
-    told = [f"{describe_holders(rest)} carry it, which only people can move"] if rest else []
-    if about and asked:
-        told.append(f"{describe_holders(asked)} carry it, which `{about.also}: [{', '.join(use.where for use in asked)}]` moves")
-    return " and ".join(told)
+    sentences = [f"{describe_holders(rest)} carry it, which only people can move"] if rest else []
+    if about and movable:
+        sentences.append(f"{describe_holders(movable)} carry it, which `{about.also}: [{', '.join(use.where for use in movable)}]` moves")
+    return " and ".join(sentences)
 
 
 def hold_back(comparison: Comparison) -> Comparison:
     """The comparison without the deletions of what is held: by what no link can move, or by what nobody could count."""
-    kinds, kept, notes = comparison.kinds, list[Change](), list[Note]()
+    kinds, changes, notes = comparison.kinds, list[Change](), list[Note]()
     for change in comparison.difference.changes:
         holders = list_holders(kinds, change, change.uses) if isinstance(change, ThingChange) and change.into else ()
         if not holders or not isinstance(change, ThingChange):
-            kept.append(change)
+            changes.append(change)
             continue
         movable = list_movable(kinds, change)
         rest = [use for use in change.uses if use.where in movable]
         text = f"stays, as {describe_hold(kinds, change, holders)}"
         text = f"{text}; {describe_holders(rest)} get {change.into}" if rest else text
         notes.append(Note(MERGING, text, change.address, change.mark))
-    return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(kept))), notes)
+    return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(changes))), notes)

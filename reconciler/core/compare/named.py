@@ -26,19 +26,19 @@ def find_name(kind: Kind, resource: Resource, thing: Live | None) -> str:
     return str(resource.fields.get(first) or (thing.fields.get(first) if thing else None) or "")
 
 
-def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -> Refusal | None:
+def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, index: Index) -> Refusal | None:
     """Why the name in an entry that means a thing by its id is not to be believed; None where it is, or is a new name."""
     first = kind.identities[0]
-    wanted, here = resource.fields.get(first.field), str(thing.fields.get(first.field) or "")
-    if resource.by != "id" or kind.person or wanted is None or spell(wanted) == spell(here):
+    name, here = resource.fields.get(first.field), str(thing.fields.get(first.field) or "")
+    if resource.by != "id" or kind.person or name is None or spell(name) == spell(here):
         return None
-    about = f"{resource.mark}: the {first.field} of the {kind.name} with the id {thing.id} is {here!a}, not {wanted!a}"
+    about = f"{resource.mark}: the {first.field} of the {kind.name} with the id {thing.id} is {here!a}, not {name!a}"
     if resource.is_gone or kind.rename is None or (resource.former and here not in {key for _, key in resource.former}):
         return Refusal("identity", f"{about}; correct the one or the other", entries=(resource.address,))
-    if has_blank_ends(wanted):
+    if has_blank_ends(name):
         now = "blanks at the ends of a name are taken only as they are live; remove them"
         return Refusal("identity", f"{about}: {now}", entries=(resource.address,))
-    holders = [t for t in known.get((first.field, first.fold(wanted))) if t.id != thing.id]
+    holders = [t for t in index.get((first.field, first.fold(name))) if t.id != thing.id]
     if holders:
         others = " and ".join(map(describe, holders))
         text = f"{about}, and to rename it so would make it a twin of {others}; write another name, or merge the two by hand"
@@ -54,9 +54,9 @@ def refuse_same_names(kind: Kind, resources: Sequence[Resource], changes: Sequen
         if not resource.is_gone and (key := resource.fields.get(first.field)):
             declared[first.fold(str(key))].append(resource)
     naming = {_find_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
-    gone = {spell(resource.key): resource for resource in resources if resource.is_gone and resource.by == first.field}
+    tombstones = {spell(resource.key): resource for resource in resources if resource.is_gone and resource.by == first.field}
     for resource in (resource for several in declared.values() for resource in several if resource.address in naming):
-        if tombstone := gone.get(spell(str(resource.fields[first.field]))):
+        if tombstone := tombstones.get(spell(str(resource.fields[first.field]))):
             name = resource.fields[first.field]
             text = f"{resource.mark}: this {kind.name} would have the name {name!a}, which is declared absent at {tombstone.mark}"
             yield Refusal("identity", f"{text}; keep one of them", entries=(resource.address, tombstone.address))
@@ -72,9 +72,9 @@ def long_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Chan
     first = kind.identities[0]
     naming = {_find_subject(c) for c in changes if c.action in (Action.CREATE, Action.RENAME)} if first.visible else set()
     for resource in (r for r in resources if r.address in naming and facts.too_long(str(r.fields[first.field]))):
-        what = "cuts" if facts.name_beyond == "cut" else "refuses"
+        verb = "cuts" if facts.name_beyond == "cut" else "refuses"
         text = f"{resource.mark}: this {kind.name} has a {first.field} of {len(str(resource.fields[first.field]))} characters"
-        now = f"Intercom {what} what is longer than {facts.name_length}; write a shorter one"
+        now = f"Intercom {verb} what is longer than {facts.name_length}; write a shorter one"
         yield Refusal("fixed", f"{text}, and {now}", entries=(resource.address,))
 
 

@@ -90,13 +90,13 @@ def _read_claims(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Addr
 def _find_link_origin(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:
     written = now.links.get(change.link.field)
     old = before.links.get(change.link.field) if before else None
-    wanted = change.target in written.present if written else False
-    named = wanted or (written is not None and change.target in written.absent)
-    was_wanted = change.target in old.present if old else False
-    was_named = was_wanted or (old is not None and change.target in old.absent)
-    if (wanted, named) != (was_wanted, was_named):
+    is_present = change.target in written.present if written else False
+    is_written = is_present or (written is not None and change.target in written.absent)
+    was_present = change.target in old.present if old else False
+    was_written = was_present or (old is not None and change.target in old.absent)
+    if (is_present, is_written) != (was_present, was_written):
         return Origin.EXPLAINED
-    if change.action is Action.DETACH and not named:
+    if change.action is Action.DETACH and not is_written:
         # Taken away because the policy lets the list decide: explained by a list or a policy that is new, else by nothing written.
         new = old is None or base.policy.links != here.policy.links
         # Only what we attached is taken away under `owned`: it was written once.

@@ -85,8 +85,8 @@ class _Draft:
         kind = self.kinds.get(record.kind)
         if kind is None or (not self.whole and not kind.whole):
             return False
-        looked = kind.whole or self.read_prune(kind) != "never"
-        return self.thing(record) is not None or not looked
+        is_read = kind.whole or self.read_prune(kind) != "never"
+        return self.thing(record) is not None or not is_read
 
     def find_unanswered(self) -> Iterator[Record]:
         """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
@@ -97,9 +97,9 @@ class _Draft:
                 unknown = (kind.name, live_id) not in self.declared and self.recorded.of(kind.name, live_id) is None
                 if unknown and self.recorded.has_lost_create(thing.address):
                     digests = self.recorded.digests
-                    known = digests.thing(self.recorded.app_id, thing.address)
-                    files = self._name_files(self.recorded.attempts[Place(known)].files)
-                    yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, files=files)
+                    digest = digests.thing(self.recorded.app_id, thing.address)
+                    files = self._name_files(self.recorded.attempts[Place(digest)].files)
+                    yield Record(kind.name, live_id, digest, digests.address(thing.address), owned=True, files=files)
 
     def _name_files(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files of a run, which knew them by their paths."""
@@ -116,13 +116,13 @@ class _Draft:
             text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
             self.note("not read", text, address)
             return
-        spared = self._why_spared(kind, record, thing) or (self._why_renamed(kind, record, thing) if thing else "")
-        if thing and file and not spared:
+        reason = self._why_spared(kind, record, thing) or (self._why_renamed(kind, record, thing) if thing else "")
+        if thing and file and not reason:
             self.changes.append(_make_deletion(kind, thing, file))
         else:
             place = f"no longer declared in {file}" if file else "declared nowhere"
             # What was taken in by its address alone left no manifest.
-            self.note("orphaned", f"ours (id {record.id}), and {place}; {spared or 'left alone'}", address)
+            self.note("orphaned", f"ours (id {record.id}), and {place}; {reason or 'left alone'}", address)
 
     def sweep(self, kind: Kind) -> None:
         """What `prune: all` has authority over, whoever made it."""
@@ -139,17 +139,17 @@ class _Draft:
         if record and (unread := self.recorded.files.unread(record)):
             text = f"is declared in {', '.join(unread)} (id {thing.id}), which was not given: left alone"
             self.note("not read", text, thing.address)
-        elif spared := self._who_has_it(thing):
-            self.note("orphaned", f"not declared (id {thing.id}): {spared}", thing.address)
+        elif reason := self._who_has_it(thing):
+            self.note("orphaned", f"not declared (id {thing.id}): {reason}", thing.address)
         else:
             self.changes.append(replace(_make_deletion(kind, thing, ""), remark="not declared, never ours"))
 
     def note_renamed(self) -> None:
         """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
         ours = (r for r in self.recorded.records.notable.values() if r.owned and not r.deleted and r.name not in self.declared)
-        left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
-        for address, live_id in self.live.pairs.items() if left else ():
-            thing = left.get(self.recorded.digests.thing(self.recorded.app_id, address))
+        things = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
+        for address, live_id in self.live.pairs.items() if things else ():
+            thing = things.get(self.recorded.digests.thing(self.recorded.app_id, address))
             if thing is not None:
                 self.things.add((thing.kind, thing.id))
                 text = f"is ours (id {thing.id}) and was {address} when it was applied; another one has that name now (id {live_id})"
@@ -169,13 +169,13 @@ class _Draft:
 
     def _why_renamed(self, kind: Kind, record: Record, thing: Live) -> str:
         """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
-        fold, known = kind.identities[0].fold, _read_address(record)
+        fold, address = kind.identities[0].fold, _read_address(record)
         if self.recorded.rewritten(thing.address, record.id):
             return ""
-        if id_in(known) == record.id:
+        if id_in(address) == record.id:
             return "" if self._is_called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
-        same = record.thing == self.recorded.digests.thing(self.recorded.app_id, thing.address) or fold(known.key) == fold(thing.key)
-        return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
+        same = record.thing == self.recorded.digests.thing(self.recorded.app_id, thing.address) or fold(address.key) == fold(thing.key)
+        return "" if same else f"it was {address} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
 
     def _is_called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
         """Whether what was declared by its id has the name that was declared with that, if any."""
@@ -197,8 +197,8 @@ class _Draft:
         other = self.recorded.others.get((thing.kind, thing.id))
         if name := other.name if other else self.linked_elsewhere.get((thing.kind, thing.id)):
             return f"`name: {name}` has it too, so it is left alone"
-        doubted = (thing.kind, thing.id) in self.live.doubted
-        return "its name looks like another one, so it is left alone" if doubted else ""
+        is_doubtful = (thing.kind, thing.id) in self.live.doubtful
+        return "its name looks like another one, so it is left alone" if is_doubtful else ""
 
 
 def _make_deletion(kind: Kind, thing: Live, file: str) -> ThingChange:

@@ -78,7 +78,7 @@ NOTHING = Certain()
 
 
 @dataclass
-class Seen:
+class KindView:
     """What is known of one kind so far."""
 
     # Live ids by which to ask first, from the ledger.
@@ -104,7 +104,7 @@ class Seen:
     # The questions so far, with the numbers by which their ways were chosen.
     questions: list[Question] = field(default_factory=list)
 
-    def copy(self) -> Seen:
+    def copy(self) -> KindView:
         """The same, which may grow without the other."""
         return replace(
             self,
@@ -117,13 +117,13 @@ class Seen:
             questions=list(self.questions),
         )
 
-    def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
+    def recall(self, resources: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
         """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""
         if not self.merged and not self.unproven:
             return
-        for resource in wanted:
-            remembered = self.ids.get(resource.address) or self.last(resource.address)
-            by_id, name = ("id", remembered), (resource.by, fold(resource))
+        for resource in resources:
+            live_id = self.ids.get(resource.address) or self.last(resource.address)
+            by_id, name = ("id", live_id), (resource.by, fold(resource))
             if by_id in self.merged:
                 self.merged.setdefault(name, self.merged[by_id])
             if by_id in self.unproven:
@@ -151,37 +151,37 @@ def is_needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str]
 
 
 def plan_reads(
-    kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False, certain: Set[Address] = frozenset()
+    kind: Kind, resources: Sequence[Resource], view: KindView, needed: bool = False, certain: Set[Address] = frozenset()
 ) -> tuple[Read, ...]:
     """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
     unless a strong read shows it. Empty: all is known that can be."""
     if kind.whole:
-        return _plan_whole(kind, len(wanted), seen) if wanted or needed else ()
-    known = Index(kind, seen.things.values(), seen.merged)
+        return _plan_whole(kind, len(resources), view) if resources or needed else ()
+    index = Index(kind, view.things.values(), view.merged)
     steps: dict[tuple[How, str], list[str]] = {}
-    for resource in wanted:
-        found = known.get((resource.by, kind.identity[resource.by].fold(resource.key))) if seen.things else ()
-        if found and _says_all(kind, resource):
+    for resource in resources:
+        things = index.get((resource.by, kind.identity[resource.by].fold(resource.key))) if view.things else ()
+        if things and _says_all(kind, resource):
             continue
-        if not found and (step := _find_step(kind, resource, resource.by, resource.key, seen, certain)):
+        if not things and (step := _find_step(kind, resource, resource.by, resource.key, view, certain)):
             steps.setdefault(step[:2], []).append(step[2])
             continue
-        for by, key in _list_questions(kind, resource, known):
-            if step := _find_step(kind, resource, by, key, seen, certain):
-                how, asked_by, asked = step
-                steps.setdefault((how, asked_by), []).append(asked)
+        for by, key in _list_questions(kind, resource, index):
+            if step := _find_step(kind, resource, by, key, view, certain):
+                way, identity_name, value = step
+                steps.setdefault((way, identity_name), []).append(value)
                 break
         else:
-            if live_id := _find_remembered(kind, resource, known, seen):
+            if live_id := _find_remembered(kind, resource, index, view):
                 steps.setdefault((How.GET, "id"), []).append(live_id)
-    return tuple(_make_batches(kind, steps, seen))
+    return tuple(_make_batches(kind, steps, view))
 
 
-def _plan_whole(kind: Kind, number: int, seen: Seen) -> tuple[Read, ...]:
+def _plan_whole(kind: Kind, number: int, view: KindView) -> tuple[Read, ...]:
     """The one read of a listing that shows everything, once."""
-    if (How.LIST, "", "") in seen.asked:
+    if (How.LIST, "", "") in view.asked:
         return ()
-    seen.questions.append(Question(kind.name, "", number, (Way(_WORDS[How.LIST], 1),), _WORDS[How.LIST]))
+    view.questions.append(Question(kind.name, "", number, (Way(_WORDS[How.LIST], 1),), _WORDS[How.LIST]))
     return (Read(kind.name, How.LIST),)
 
 
@@ -190,51 +190,53 @@ def _says_all(kind: Kind, resource: Resource) -> bool:
     return not kind.identity[resource.by].loose and kind.other_names[resource.by].isdisjoint(resource.fields)
 
 
-def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
+def _find_remembered(kind: Kind, resource: Resource, index: Index, view: KindView) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
-    live_id = "" if resource.is_gone else seen.last(resource.address)
-    if not live_id or (How.GET, "id", live_id) in seen.asked or not kind.get:
+    live_id = "" if resource.is_gone else view.last(resource.address)
+    if not live_id or (How.GET, "id", live_id) in view.asked or not kind.get:
         return None
     names = ((resource.by, resource.key), *resource.former)
-    return None if any(known.get((by, kind.identity[by].fold(key))) for by, key in names) else live_id
+    return None if any(index.get((by, kind.identity[by].fold(key))) for by, key in names) else live_id
 
 
-def _list_questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
+def _list_questions(kind: Kind, resource: Resource, index: Index) -> Iterator[tuple[str, str]]:
     """What would say which live thing this is, most telling first; nothing once something did."""
-    asked = [(resource.by, resource.key), *resource.former]
+    names = [(resource.by, resource.key), *resource.former]
     if not resource.is_gone:
         unique = (i.field for i in kind.identities if i.field in kind.fields and kind.fields[i.field].moves)
-        asked += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
-    for by, key in dict.fromkeys(asked):
-        things = known.get((by, kind.identity[by].fold(key)))
+        names += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
+    for by, key in dict.fromkeys(names):
+        things = index.get((by, kind.identity[by].fold(key)))
         # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
         # And a tombstone must mean one alone, or the next run would take the other.
         if not things or (kind.identity[by].loose and (resource.is_gone or all(kind.rank(thing) for thing in things))):
             yield by, key
         if things:
-            yield from _list_takers(kind, resource, things, known)
+            yield from _list_takers(kind, resource, things, index)
             return
 
 
-def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
+def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], index: Index) -> Iterator[tuple[str, str]]:
     """What would say who else holds a unique value that a thing is to have and has not."""
     for name, identity in kind.identity.items():
         value = resource.fields.get(name)
         if value is None or resource.is_gone or not kind.fields[name].moves:
             continue
         if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in things):
-            held = known.get((name, identity.fold(str(value))))
-            if identity.loose or not held:
+            holders = index.get((name, identity.fold(str(value))))
+            if identity.loose or not holders:
                 yield name, str(value)
 
 
-def _find_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen, certain: Container[Address]) -> tuple[How, str, str] | None:
+def _find_step(
+    kind: Kind, resource: Resource, by: str, key: str, view: KindView, certain: Container[Address]
+) -> tuple[How, str, str] | None:
     identity = kind.identity[by]
-    live_id = seen.ids.get(resource.address) if by == resource.by else None
-    if live_id and (How.GET, "id", live_id) not in seen.asked:
+    live_id = view.ids.get(resource.address) if by == resource.by else None
+    if live_id and (How.GET, "id", live_id) not in view.asked:
         return How.GET, "id", live_id
     for how in _list_ways(kind, identity, certain=resource.address in certain):
-        if (how, by, key) not in seen.asked:
+        if (how, by, key) not in view.asked:
             return how, by, key
     return None
 
@@ -250,30 +252,30 @@ def _list_ways(kind: Kind, identity: Identity, *, certain: bool) -> Iterator[How
         yield How.LOOSE
 
 
-def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], seen: Seen) -> Iterator[Read]:
+def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], view: KindView) -> Iterator[Read]:
     for (how, by), keys in sorted(steps.items()):
         keys = list(dict.fromkeys(keys))
         if how is How.LIST:
-            yield from _plan_listing(kind, by, keys, seen)
+            yield from _plan_listing(kind, by, keys, view)
             continue
-        seen.questions.append(_weigh(kind, how, by, len(keys), seen.total))
+        view.questions.append(_weigh(kind, how, by, len(keys), view.total))
         size = _SIZES.get(how, 1)
         for start in range(0, len(keys), size):
             yield Read(kind.name, how, by, tuple(keys[start : start + size]))
 
 
-def _plan_listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[Read]:
+def _plan_listing(kind: Kind, by: str, keys: Sequence[str], view: KindView) -> Iterator[Read]:
     """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer."""
     assert kind.listing is not None
-    listed, few = (How.REST, "", "") in seen.asked, len(keys) <= FEW
-    if seen.total is None and not listed and not few:
+    listed, few = (How.REST, "", "") in view.asked, len(keys) <= FEW
+    if view.total is None and not listed and not few:
         yield Read(kind.name, How.LIST)
-    elif seen.total is not None and not listed and count_rest(kind.listing, seen.total) < len(keys):
-        seen.questions.append(_weigh(kind, How.REST, by, len(keys), seen.total))
+    elif view.total is not None and not listed and count_rest(kind.listing, view.total) < len(keys):
+        view.questions.append(_weigh(kind, How.REST, by, len(keys), view.total))
         yield Read(kind.name, How.REST)
     else:
-        seen.questions.append(_weigh(kind, How.FIND, by, len(keys), None if listed else seen.total))
-        seen.asked.update((How.LIST, by, key) for key in keys)
+        view.questions.append(_weigh(kind, How.FIND, by, len(keys), None if listed else view.total))
+        view.asked.update((How.LIST, by, key) for key in keys)
         yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
 
 

@@ -56,9 +56,9 @@ class Evidence:
     # Who carries it.
     carriers: Carriers = field(default_factory=dict)
     # When each of those who were asked got it, in Unix seconds.
-    made: Mapping[tuple[LinkName, str], float] = field(default_factory=dict)
+    times: Mapping[tuple[LinkName, str], float] = field(default_factory=dict)
     # When what is new and carries it began, place by place; None where that cannot be read.
-    begun: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
+    beginnings: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
     # How many more of these there are than were shown.
     more: int = 0
 
@@ -108,19 +108,19 @@ def watch_again(kind: Kind, before: Watch | None, carriers: Carriers, now: float
     links = [members.link for members in kind.uses.members]
     if any(link not in carriers or len(carriers[link]) > MOST for link in links):
         return before
-    seen = frozenset(digest_carrier(link, live_id) for link in links for live_id in carriers[link])
+    digests = frozenset(digest_carrier(link, live_id) for link in links for live_id in carriers[link])
     if before is None:
-        return Watch(int(now), 0, seen)
-    return Watch(before.since, before.new if seen <= before.carriers else int(now), seen)
+        return Watch(int(now), 0, digests)
+    return Watch(before.since, before.new if digests <= before.carriers else int(now), digests)
 
 
 def list_asked(kinds: Kinds, carriers: Carriers, watch: Watch | None) -> Sequence[tuple[LinkName, str]]:
     """Who is asked when they got a thing, of those who can say it: all of a few, else those who are new since a run looked last."""
-    asked = list[tuple[LinkName, str]]()
+    questions = list[tuple[LinkName, str]]()
     for link, ids in sorted(carriers.items()):
         new = ids if len(ids) <= ASKED else _list_new(link, ids, watch) if watch else ()
-        asked += ((link, live_id) for live_id in sorted(new)) if kinds.links[link].dated and len(new) <= ASKED else ()
-    return asked
+        questions += ((link, live_id) for live_id in sorted(new)) if kinds.links[link].has_dates and len(new) <= ASKED else ()
+    return questions
 
 
 def _list_new(link: LinkName, ids: Collection[str], watch: Watch) -> Collection[str]:
@@ -135,10 +135,10 @@ def judge(kinds: Kinds, now: float, resource: Resource, live_id: str, evidence: 
     uses = [NewUse(use.at if 0 < use.at <= now else now, use.where) for use in _list_uses(kinds, kind, now, evidence, watch, unknown)]
     last = max(uses, default=None)
     number = sum(use.at > now - resource.quiet for use in uses if use.where) + evidence.more
-    days, left = resource.quiet // DAY, (last.at + resource.quiet - now) if last else 0.0
+    days, seconds = resource.quiet // DAY, (last.at + resource.quiet - now) if last else 0.0
     rest = "".join(f"; {reason}" for reason in unknown)
-    if last and left > 0:
-        togo = f"{'at least ' if unknown else ''}{_count(ceil(left / DAY), 'day')} to go"
+    if last and seconds > 0:
+        togo = f"{'at least ' if unknown else ''}{_count(ceil(seconds / DAY), 'day')} to go"
         if last.where and last.at > now - RECENT:
             many = f"{'at least ' if evidence.more or unknown else ''}{_count(number, 'new use')} in the last {_count(days, 'day')}"
             return Retiring(resource, live_id, Stage.IN_USE, f"still in use: {many}, the last {_tell(last)}; {togo}{rest}")
@@ -151,8 +151,8 @@ def judge(kinds: Kinds, now: float, resource: Resource, live_id: str, evidence: 
 
 def _list_uses(kinds: Kinds, kind: Kind, now: float, evidence: Evidence, watch: Watch | None, unknown: list[str]) -> Iterator[NewUse]:
     """What is known of who began to use a thing; what is not known is added to that list."""
-    for place in kind.retirement.begun if kind.retirement else ():
-        times = evidence.begun.get(place.where)
+    for place in kind.retirement.new_uses if kind.retirement else ():
+        times = evidence.beginnings.get(place.where)
         if times is None:
             unknown.append(f"{place.where} cannot be read")
         yield from (NewUse(at, place.one) for at in times or ())
@@ -163,9 +163,9 @@ def _list_uses(kinds: Kinds, kind: Kind, now: float, evidence: Evidence, watch: 
         elif len(ids) > MOST:
             unknown.append(f"more than {MOST:,} {source.section} have it")
         else:
-            yield from (NewUse(at, source.name) for (name, live_id), at in evidence.made.items() if name == link and live_id in ids)
-            undated = [live_id for live_id in ids if (link, live_id) not in evidence.made]
-            yield from _list_undated(link, source, undated, now, watch, unknown)
+            yield from (NewUse(at, source.name) for (name, live_id), at in evidence.times.items() if name == link and live_id in ids)
+            ids_without_date = [live_id for live_id in ids if (link, live_id) not in evidence.times]
+            yield from _list_undated(link, source, ids_without_date, now, watch, unknown)
 
 
 def _list_undated(
@@ -181,19 +181,27 @@ def _list_undated(
             yield NewUse(max(watch.since, watch.new), "")
 
 
-def note_retiring(kinds: Kinds, manifest: Manifest, found: Mapping[Address, Retiring]) -> Iterator[Note]:
+def note_retiring(kinds: Kinds, manifest: Manifest, retiring: Mapping[Address, Retiring]) -> Iterator[Note]:
     """A note on each thing that goes out of use."""
     leaving = {address: resource for address, resource in manifest.resources.items() if resource.is_deprecated}
     links = (written for resource in manifest.resources.values() for written in resource.links.values()) if leaving else ()
-    named = Counter(end for written in links for end in written.present if end in leaving)
+    counts = Counter(end for written in links for end in written.present if end in leaving)
     for address, resource in leaving.items():
         key = retirement.after if (retirement := kinds[address.kind].retirement) else ""
-        text = found[address].text if address in found else f"no `{key}` says when it may go" if resource.quiet is None else "is not live"
-        names, new = named[address], find_successor(manifest.resources, resource)
+        text = (
+            retiring[address].text
+            if address in retiring
+            else f"no `{key}` says when it may go"
+            if resource.quiet is None
+            else "is not live"
+        )
+        names, new = counts[address], find_successor(manifest.resources, resource)
         text += f"; {_count(names, 'entry', 'entries')} here still {'names' if names == 1 else 'name'} it" if names else ""
         text += f"; {new} replaces it" if new else ""
-        if address in found and found[address].stage is Stage.DUE:
-            text += f"; {describe_held(found[address])}" if found[address].is_held else f"; next: reconciler {address.kind} retire --due"
+        if address in retiring and retiring[address].stage is Stage.DUE:
+            text += (
+                f"; {describe_held(retiring[address])}" if retiring[address].is_held else f"; next: reconciler {address.kind} retire --due"
+            )
         yield Note(DEPRECATED, text, address, resource.mark)
 
 

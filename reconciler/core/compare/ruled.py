@@ -74,7 +74,7 @@ class _Sides:
         for live_id in ids:
             address = names.get(live_id) or address_by(link.source, "id", live_id)
             resource = draft.manifest.resources.get(address)
-            if address in draft.live.withheld or (link.source, live_id) in draft.live.doubted or (resource and resource.is_gone):
+            if address in draft.live.withheld or (link.source, live_id) in draft.live.doubtful or (resource and resource.is_gone):
                 continue
             change = LinkChange(action, address, self.rule.target, link, self.rule.mark, live_id, self.target_id, people, by_rule=True)
             draft.changes.append(change)
@@ -112,7 +112,7 @@ def list_lately(recorded: Recorded, rule: Rule, target_id: str | None, now: floa
 def governs(recorded: Recorded, rule: Rule, target_id: str | None) -> bool:
     """Whether a rule was carried out as it is now, so that only people come and go under it."""
     record = recorded.of(rule.target.kind, target_id)
-    return record is not None and record.governed.get(governed_by(rule)) == rule.digest
+    return record is not None and record.policies.get(governed_by(rule)) == rule.digest
 
 
 def governed_by(rule: Rule) -> str:

@@ -18,25 +18,22 @@ Ends = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Attachment:
     """When a link was made, and by whom."""
 
     # When, in Unix seconds.
     at: float
     # The id of who made it; empty where Intercom does not say.
-    who: str = ""
+    by: str = ""
 
 
 def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
     """The links that would go for no other reason than that they are ours and no longer written."""
     for change in changes:
-        known = (
-            change
-            if isinstance(change, LinkChange) and change.id and change.target_id and not change.merges and not change.by_rule
-            else None
-        )
-        if known and is_owned_detach(manifest, known.action, known.address, known.target):
-            yield known
+        if not isinstance(change, LinkChange) or not change.id or not change.target_id or change.merges or change.by_rule:
+            continue
+        if is_owned_detach(manifest, change.action, change.address, change.target):
+            yield change
 
 
 def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Address) -> bool:
@@ -47,14 +44,14 @@ def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Ad
     return not any(target in written.absent for written in resource.links.values())
 
 
-def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
+def is_later(recorded: Recorded, change: LinkChange, attachments: Mapping[Ends, Attachment], gap: bool) -> bool:
     """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
-    link = made.get((change.id or "", change.target_id or ""))
+    link = attachments.get((change.id or "", change.target_id or ""))
     return gap if link is None else link.at > _find_recorded(recorded, change) + MARGIN
 
 
 def _find_recorded(recorded: Recorded, change: LinkChange) -> float:
     """When a link became ours, as far as is recorded."""
     record, attempt = recorded.of(change.address.kind, change.id), recorded.attempt(change.address, change.link.field, change.target)
-    sent = attempt.intended if attempt and attempt.is_lost else 0.0
-    return max(record.ours_since(change.link.field, change.target_id or "") if record else 0.0, sent)
+    sent_at = attempt.intended_at if attempt and attempt.is_lost else 0.0
+    return max(record.ours_since(change.link.field, change.target_id or "") if record else 0.0, sent_at)

@@ -16,9 +16,9 @@ from reconciler.core.model.live import Live
 
 def refuse_taken_fields(kind: Kind, resource: Resource, fields: Iterable[FieldChange], draft: Draft) -> None:
     """Refuse what somebody else keeps of the values that a live thing is to have."""
-    for moved in fields:
-        if moved.path in kind.fields and kind.fields[moved.path].moves and moved.after is not None:
-            _refuse_taken(kind, resource, moved.path, moved.after, draft)
+    for field in fields:
+        if field.path in kind.fields and kind.fields[field.path].moves and field.after is not None:
+            _refuse_taken(kind, resource, field.path, field.after, draft)
 
 
 def refuse_taken_identities(kind: Kind, resource: Resource, draft: Draft) -> bool:
@@ -33,19 +33,19 @@ def _refuse_taken(kind: Kind, resource: Resource, name: str, value: Any, draft: 
     nobody is made beside somebody else who may be meant."""
     owners, own = draft.owners(kind), draft.live.of(resource.address)
     holders = owners.of(name, value, resource)
-    kept = [h for h in holders if h.grip is Grip.ARCHIVED or (h.grip is Grip.KEPT and not (h.resource and h.resource.by == name))]
-    stuck = [holder for holder in kept if not owners.may_share(name, resource, own, holder)]
+    keepers = [h for h in holders if h.grip is Grip.ARCHIVED or (h.grip is Grip.KEPT and not (h.resource and h.resource.by == name))]
+    stuck = [holder for holder in keepers if not owners.may_share(name, resource, own, holder)]
     # What would be lost for this value is not lost while it cannot be had.
-    spared = [holder.resource for holder in holders if holder.resource and holder.grip in (Grip.DIES, Grip.ARCHIVED)]
-    if anew and kept and not any(holder.grip is Grip.ARCHIVED for holder in kept):
-        text = f"another live {kind.name} holds this {name} ({'; '.join(map(str, kept))}); name it as that one is named, or write was:"
-        draft.refuse("identity", f"{resource.mark}: {text}", resource, *spared)
+    leaving = [holder.resource for holder in holders if holder.resource and holder.grip in (Grip.DIES, Grip.ARCHIVED)]
+    if anew and keepers and not any(holder.grip is Grip.ARCHIVED for holder in keepers):
+        text = f"another live {kind.name} holds this {name} ({'; '.join(map(str, keepers))}); name it as that one is named, or write was:"
+        draft.refuse("identity", f"{resource.mark}: {text}", resource, *leaving)
     elif stuck:
-        draft.refuse("taken", f"{resource.mark}: {_say_who_keeps(kind, name, stuck)}", resource, *spared)
-    elif kept:
-        text = f"another {kind.name} ({kept[0]}) has this {name} too, and keeps it: Intercom lets both have it"
+        draft.refuse("taken", f"{resource.mark}: {_say_who_keeps(kind, name, stuck)}", resource, *leaving)
+    elif keepers:
+        text = f"another {kind.name} ({keepers[0]}) has this {name} too, and keeps it: Intercom lets both have it"
         draft.note("shared", text, resource)
-    return bool(stuck) or bool(kept and anew)
+    return bool(stuck) or bool(keepers and anew)
 
 
 def _say_who_keeps(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
@@ -64,12 +64,12 @@ def refuse_same_entries(kind: Kind, resources: Sequence[Resource], draft: Draft)
     unique = [name for name in kind.identity if name in kind.fields and kind.fields[name].moves]
     if not any(name in resource.fields and name != resource.by for resource in resources for name in unique):
         return
-    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.is_gone}
+    by_name = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.is_gone}
     for resource in filter(partial(_remains, draft), resources):
         for name, value in resource.fields.items():
             if name == resource.by or not kind.fields[name].moves or value is None:
                 continue
-            other = named.get((name, kind.identity[name].fold(str(value))))
+            other = by_name.get((name, kind.identity[name].fold(str(value))))
             if other and kind.rank(_merge_fields(kind, resource, draft)) <= kind.rank(_merge_fields(kind, other, draft)):
                 text = f"{resource.mark} and {other.mark}: these entries would be the same {kind.name}: both have this {name}; keep one"
                 draft.refuse("identity", text, resource, other)

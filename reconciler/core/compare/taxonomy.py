@@ -83,7 +83,7 @@ class Taxonomy:
 
 
 @dataclass(frozen=True)
-class Known:
+class TaxonomyFacts:
     """What is known beside a manifest."""
 
     # When things were first recorded, in Unix seconds.
@@ -92,17 +92,17 @@ class Known:
     rows: Sequence[Row] | None = None
 
 
-def describe_taxonomy(kind: Kind, manifest: Manifest, known: Known) -> Taxonomy:
+def describe_taxonomy(kind: Kind, manifest: Manifest, facts: TaxonomyFacts) -> Taxonomy:
     """The taxonomy of a kind. What is live and undeclared is left out where the policy ignores it."""
     declared = {address: resource for address, resource in manifest.resources.items() if address.kind == kind.name}
-    live, others = _pair(known.rows or ())
+    live, others = _pair(facts.rows or ())
     if manifest.policy.on_undeclared(kind.section) == "ignore":
         others = []
     names = {address: _name(kind, resource, live.get(address)) for address, resource in declared.items()}
-    terms = [*_list_declared(declared, names, live, known), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
+    terms = [*_list_declared(declared, names, live, facts), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
     app_id = (manifest.pin.app_id if manifest.pin else None) or ""
-    ordered = sorted(terms, key=lambda term: (term.name.casefold(), term.name, term.state))
-    return Taxonomy(kind, manifest.name if manifest.named else "", app_id, ordered, known.rows is not None)
+    in_order = sorted(terms, key=lambda term: (term.name.casefold(), term.name, term.state))
+    return Taxonomy(kind, manifest.name if manifest.has_name else "", app_id, in_order, facts.rows is not None)
 
 
 def _pair(rows: Iterable[Row]) -> tuple[Mapping[Address, Row], list[Row]]:
@@ -122,7 +122,7 @@ def _name(kind: Kind, resource: Resource, row: Row | None) -> str:
 
 
 def _list_declared(
-    declared: Mapping[Address, Resource], names: Mapping[Address, str], live: Mapping[Address, Row], known: Known
+    declared: Mapping[Address, Resource], names: Mapping[Address, str], live: Mapping[Address, Row], facts: TaxonomyFacts
 ) -> Iterator[Term]:
     for address, resource in declared.items():
         row, successor = live.get(address), resource.into or find_successor(declared, resource)
@@ -136,8 +136,8 @@ def _list_declared(
             former=[key for _, key in resource.former],
             used_by=resource.used_by,
             mark=resource.mark,
-            since=None if resource.is_gone else known.since.get(address),
-            uses=None if known.rows is None else row.uses if row else (),
+            since=None if resource.is_gone else facts.since.get(address),
+            uses=None if facts.rows is None else row.uses if row else (),
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.ignored import digest_live, list_paths
-from reconciler.core.compare.since import Ends, Made
+from reconciler.core.compare.since import Attachment, Ends
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import DRIFTED, Cause, Change, LinkChange
 from reconciler.core.model.recorded import Recorded
@@ -20,7 +20,7 @@ Subject = tuple[str, str, str]
 """What a plan can hold only one of: the action and the ends of a change."""
 
 
-class Written(NamedTuple):
+class Write(NamedTuple):
     """A write that was done."""
 
     # Its run.
@@ -50,17 +50,17 @@ class Trail:
     # How often it was put right lately.
     put_right: int = 0
     # The keyed digest of what is live there.
-    seen: str = ""
+    live_digest: str = ""
 
 
 def find_trails(
-    comparison: Comparison, made: Mapping[Ends, Made], by: Callable[[str, str], str], written: Sequence[Written], now: float
+    comparison: Comparison, attachments: Mapping[Ends, Attachment], by: Callable[[str, str], str], written: Sequence[Write], now: float
 ) -> Mapping[Subject, Trail]:
     """The trail of every change of what was applied.
 
-    `made` is when links were made, as far as Intercom says; `by` says who made a link to a kind.
+    `attachments` is when links were made, as far as Intercom says; `by` says who made a link to a kind.
     """
-    history: dict[str, list[Written]] = {}
+    history: dict[str, list[Write]] = {}
     for write in written:
         history.setdefault(write.ends[0], []).append(write)
     recorded, trails = comparison.recorded, {}
@@ -70,12 +70,12 @@ def find_trails(
             continue
         thing = recorded.digests.thing(recorded.app_id, change.address)
         put_right = _count_repairs(recorded, change, history.get(thing, ()), now)
-        link = made.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
-        seen = digest_live(recorded, change, list_paths(change, recorded.app_id), recorded.app_id)
+        link = attachments.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
+        digest = digest_live(recorded, change, list_paths(change, recorded.app_id), recorded.app_id)
         if link and isinstance(change, LinkChange):
-            trails[change.subject] = Trail(link.at, True, by(change.target.kind, link.who).removeprefix(" by "), put_right, seen)
+            trails[change.subject] = Trail(link.at, True, by(change.target.kind, link.by).removeprefix(" by "), put_right, digest)
         else:
-            trails[change.subject] = Trail(_last_proof(recorded, change), put_right=put_right, seen=seen)
+            trails[change.subject] = Trail(_last_proof(recorded, change), put_right=put_right, live_digest=digest)
     return trails
 
 
@@ -84,26 +84,26 @@ def _last_proof(recorded: Recorded, change: Change) -> float | None:
     return record.proved_at or None if record else None
 
 
-def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Written], now: float) -> int:
+def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Write], now: float) -> int:
     """How often lately the same was written there. The first time ever put nothing right: the manifest asked for it."""
     if isinstance(change, LinkChange):
         place = (change.action, change.link.field, _digest(recorded, change.target))
         return _repairs([write for write in written if (write.action, write.link, write.ends[1]) == place], now)
-    wanted = {
+    subjects = {
         recorded.digests.plain(field.path): recorded.digests.claim(_digest(recorded, change.address), field.path, field.after)
         for field in change.fields
         if field.cause in DRIFTED
     }
-    if not wanted:
+    if not subjects:
         return _repairs([write for write in written if write.action == change.action and not write.link], now)
-    return max(_repairs([write for write in written if write.fields.get(path) == claim], now) for path, claim in wanted.items())
+    return max(_repairs([write for write in written if write.fields.get(path) == claim], now) for path, claim in subjects.items())
 
 
 def _digest(recorded: Recorded, address: Address) -> str:
     return recorded.digests.thing(recorded.app_id, address)
 
 
-def _repairs(written: Sequence[Written], now: float) -> int:
+def _repairs(written: Sequence[Write], now: float) -> int:
     runs: dict[str, float] = {write.run: write.at for write in written}
     first = min(runs.values(), default=now)
     return sum(first < at and now - LATELY <= at for at in runs.values())

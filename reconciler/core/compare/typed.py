@@ -27,14 +27,14 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
     refusals: list[Refusal] = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
-    typed: dict[Address, Resource] = {}
+    resources: dict[Address, Resource] = {}
     for address, resource in manifest.resources.items():
         if kinds[address.kind].typed_fields.isdisjoint(resource.fields):
             continue
         fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:
-            typed[address] = replace(resource, fields={**resource.fields, **fields})
-    return replace(manifest, resources={**manifest.resources, **typed}) if typed else manifest, tuple(refusals)
+            resources[address] = replace(resource, fields={**resource.fields, **fields})
+    return replace(manifest, resources={**manifest.resources, **resources}) if resources else manifest, tuple(refusals)
 
 
 def _type_fields(
@@ -48,31 +48,31 @@ def _type_fields(
     for name, field in merged:
         values = resource.fields.get(name)
         if values and field.typed_by:
-            typed = {}
+            new = {}
             for key, raw in values.items():
                 if Address(field.typed_by, key) in manifest.resources:
-                    typed[key] = raw
+                    new[key] = raw
                 else:
-                    typed[key] = _type_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
-            yield name, typed
+                    new[key] = _type_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
+            yield name, new
 
 
 def _type_value(kind: Kind, resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
-    owner, known = resource.address.kind, types.get(key)
-    if known is None or not _does_type(known, owner):
+    owner, type = resource.address.kind, types.get(key)
+    if type is None or not _does_type(type, owner):
         names = frozenset(name for name, typing in types.items() if _does_type(typing, owner))
         text = f"{resource.mark}: no {kind.name} {quote(key)} is known for a {owner}{_advise(kind.section, key, names)}"
         refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
         return raw
     try:
-        return _read_as_live(*known, raw)
+        return _read_as_live(*type, raw)
     except ValueError as error:
         refusals.append(Refusal(kind.name, f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw
 
 
-def _does_type(known: Typing, owner: str) -> bool:
-    return known[1].fields.get("model") in (None, owner)
+def _does_type(type: Typing, owner: str) -> bool:
+    return type[1].fields.get("model") in (None, owner)
 
 
 # The same unknown name may stand on every contact.

@@ -66,9 +66,9 @@ class Owners:
         key = self.kind.identity[name].fold(str(value))
         things = self.index.get((name, key))
         holders = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
-        seen = {holder.resource.address for holder in holders if holder.resource}
-        hidden = self.archived_holders.get((name, key))
-        return holders if hidden is None or hidden.address in seen else [*holders, Holder(Grip.ARCHIVED, None, hidden)]
+        addresses = {holder.resource.address for holder in holders if holder.resource}
+        archived = self.archived_holders.get((name, key))
+        return holders if archived is None or archived.address in addresses else [*holders, Holder(Grip.ARCHIVED, None, archived)]
 
     def _holder(self, name: str, thing: Live) -> Holder:
         address = self.names.get(thing.id)
@@ -84,8 +84,8 @@ class Owners:
     def archived_holders(self) -> Mapping[tuple[str, str], Resource]:
         """Who is declared to be in the archive and is not live, by the value that names it: it holds that value there."""
         live, about = set(self.names.values()), self.kind
-        gone = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
-        return {(r.by, about.identity[r.by].fold(r.key)): r for r in gone if r.address not in live}
+        archived = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
+        return {(r.by, about.identity[r.by].fold(r.key)): r for r in archived if r.address not in live}
 
     def may_share(self, name: str, one: Resource, own: Live | None, holder: Holder) -> bool:
         """Whether Intercom lets both have the value, as they will be once the plan is done."""
@@ -96,4 +96,4 @@ class Owners:
             # In the archive nothing else tells two apart, as far as anybody knows.
             facts = UNKNOWN
             theirs = {path: value for path, value in theirs.items() if path not in self.kind.identity}
-        return self.kind.fields[name].shared(mine, theirs, facts)
+        return self.kind.fields[name].may_share(mine, theirs, facts)

@@ -1,4 +1,4 @@
-"""What only some kinds can: one class for each ability, as data."""
+"""What only some kinds can do: one class for each ability, as data."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Search:
 
 @dataclass(frozen=True)
 class Conflict:
-    """The create of what is there already is answered with 409."""
+    """Intercom answers 409 to the create of a thing that exists already."""
 
-    # Reads the id of the one that is there out of the message, and whether it is archived.
+    # Reads from the message the id of the existing thing, and whether it is archived.
     holder: Callable[[str], tuple[str, bool] | None]
-    # Whether a create with these fields is never stopped so, and would make a second one.
+    # Whether Intercom never answers 409 to a create with these fields, but makes a second thing.
     never: Callable[[Body], bool]
 
 
@@ -59,7 +59,7 @@ class Conflict:
 class Person:
     """The things are people. They may be missing without being created: their entries carry `missing`."""
 
-    # Of several with one identity, those of the lowest rank are meant.
+    # Where several share one identity, it means those of the lowest rank.
     rank: Callable[[Live], int]
     # The first API version that says of a merged person that it was merged.
     merges: str
@@ -67,7 +67,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Wire:
-    """A thing is shown in another form than it is written, or among things of other kinds."""
+    """Intercom shows a thing in another form than it takes it, or among things of other kinds."""
 
     # The body as shown → the body as written.
     prepare: Callable[[Body], Body]
@@ -121,7 +121,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Uses:
-    """Others use a thing, and lose it with its deletion."""
+    """Other things use a thing, and lose it when it is deleted."""
 
     # How often it is used, place by place.
     counts: tuple[Count, ...] = ()
@@ -135,7 +135,7 @@ class Uses:
 
 @dataclass(frozen=True)
 class Prune:
-    """What no file declares any more may be deleted, where the policy says so."""
+    """A thing that no file declares any more may be deleted, where the policy says so."""
 
     # An example of how much is, for the reference,
     example: Literal["never", "owned", "all"]
@@ -145,7 +145,7 @@ class Prune:
 
 @dataclass(frozen=True)
 class Merge:
-    """A thing can take in others: whoever carries one of them gets it, then they go."""
+    """Other things can be merged into a thing: whoever carries one of them gets this one, then they are deleted."""
 
     # The key of an entry that names them.
     key: str
@@ -173,26 +173,26 @@ class Begun:
 
 @dataclass(frozen=True)
 class Retirement:
-    """A thing can go out of use: its state is `deprecated`, and it stays until nobody uses it anew."""
+    """A thing can go out of use. While its state is `deprecated`, it stays until it has no new use."""
 
     # The key of an entry that names what is used instead,
     successor: str
     # and the one that says for how long nobody may use it anew before it is due to go.
     after: str
     # What is new and carries it.
-    begun: tuple[Begun, ...] = ()
+    new_uses: tuple[Begun, ...] = ()
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What a thing has that another one in its place has not."""
+    """What is lost when another thing takes the place of this one."""
 
-    # What does not come back with one that is made anew.
+    # What does not come back when the thing is created again.
     unrestored: str = ""
-    # What stays with one that cannot be renamed.
+    # What stays with the old thing when it is replaced instead of renamed.
     bound: str = ""
-    # The fields that Intercom gives a new one by itself.
-    filled: frozenset[str] = frozenset()
+    # The fields that Intercom itself fills in a new thing.
+    defaults: frozenset[str] = frozenset()
     # A deletion takes effect some time later.
     settles: bool = False
 

@@ -1,4 +1,4 @@
-"""Writes of which nobody can say that they were done."""
+"""Writes whose end is unknown."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Place(NamedTuple):
     target: str = ""
 
 
-class Disproved(NamedTuple):
+class Disproof(NamedTuple):
     """A write that is known not to be done."""
 
     # What it was about.
     place: Place
     # When it was sent, in Unix seconds.
-    sent: float
+    sent_at: float
 
 
 class Attempt(NamedTuple):
-    """A write that was in a plan and of which nobody can say that it was done."""
+    """A planned write of which nobody knows whether it was done."""
 
     # The action of its change.
     action: str
     # When its call was about to be sent, in Unix seconds; 0 where it never was.
-    intended: float
+    intended_at: float
     # Whether its run had proved that the thing, or the link, was not there.
     proof: bool
     # Whether Intercom answered.
@@ -49,10 +49,11 @@ class Attempt(NamedTuple):
     files: Sequence[str] = ()
 
     def links(self, source_id: str, target_id: str) -> bool:
-        """Whether its call was about these live things, as far as it named any."""
+        """Whether its call was about these live things, if it named any."""
         return self.thing_id in (None, source_id) and self.target_id in (None, target_id)
 
     @property
     def is_lost(self) -> bool:
-        """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
-        return self.proof and self.intended > 0 and not self.answered
+        """Whether the thing that it creates may exist, made by us: the call was sent and never answered, and the thing was proved not to
+        exist before."""
+        return self.proof and self.intended_at > 0 and not self.answered

@@ -1,4 +1,4 @@
-"""The door: a body of Intercom's becomes a thing, and the links in it, only once all that is used of it has its shape. Pure."""
+"""The door: a body from Intercom becomes a thing and its links only after every part that we use was checked. Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], boo
     ends = {}
     for link in kind.links:
         try:
-            items, whole = link.embedded(body)
+            items, whole = link.read_embedded(body)
             ids = tuple([item["id"] for item in items])
             ends[link.name] = _read_ends(ids if {*map(type, ids)} <= _TEXTS else tuple(map(read_id, items))), whole
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -69,7 +69,7 @@ def _read_ends(ids: tuple[str, ...]) -> frozenset[str]:
 
 
 def read_id(body: Any) -> str:
-    """The id of an object. Raises Misshapen for what no id of Intercom's looks like."""
+    """The id of an object. Raises Misshapen where it does not look like an id of Intercom's."""
     if not isinstance(body, dict):
         raise Misshapen(f"is {_word(body)}, not an object")
     return _check_id(body.get("id"))

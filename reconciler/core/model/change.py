@@ -96,7 +96,7 @@ class ThingChange:
     fields: tuple[FieldChange, ...] = ()
     # Whether a create may find it in the archive, and brings it back then.
     returns: bool = False
-    # Whether it is made anew where it turns out to be deleted.
+    # Whether it is created again if it turns out to be deleted.
     recreate: bool = False
     # How many contacts it touches; None where nobody knows.
     people: int | None = None
@@ -110,7 +110,7 @@ class ThingChange:
     remark: str = ""
     # What names it in Intercom, where its address is an id.
     key: str = ""
-    # What it goes into, where it is deleted for that,
+    # The thing that it is merged into, where it is deleted for that,
     into: Address | None = None
     # and what else is moved there: sections.
     also: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ class LinkChange:
     cause: Cause | None = None
     # What names the target in Intercom, where its address is an id.
     target_key: str = ""
-    # What goes into another thing, where the link is made to that one, or undone, because of it.
+    # The thing that is merged, where the link is made or undone because of a merge.
     merges: Address | None = None
     # Whether a rule says so, and no entry of its source.
     by_rule: bool = False

@@ -21,7 +21,7 @@ DEPRECATED = "deprecated"
 class WrittenLinks:
     """A list of links as written; many resources have the same one."""
 
-    # Those that are to be: the address of the other end, and how many lines below its entry it stands.
+    # The links that must exist: the address of the other end, and how many lines below the entry it is written.
     present: Mapping[Address, int]
     # Those that must not be: the same.
     absent: Mapping[Address, int]
@@ -56,11 +56,11 @@ class Resource:
     free: bool = False
     # What it goes into.
     into: Address | None = None
-    # What else is moved there, beside whoever carries it by a declared kind: sections.
+    # The sections whose things are moved too, besides the things of declared kinds that carry it.
     also: tuple[str, ...] = ()
     # What is used instead of one that goes out of use.
     successor: Address | None = None
-    # For how long nobody may use it anew before it is due to go, in seconds; None where that is not written.
+    # How long it must have no new use before it is due to go, in seconds; None where that is not written.
     quiet: int | None = None
     # Who uses it where nobody can count, in people's words.
     used_by: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Resource:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is declared as not being there."""
+        """Whether it is declared absent or archived."""
         return self.state in ("absent", "archived")
 
     @property
@@ -114,12 +114,12 @@ class Manifest:
     sections: frozenset[str] = frozenset()
     # The approvals that are written.
     approvals: tuple[ApprovalEntry, ...] = ()
-    # What is declared present and left out of this part of a manifest.
+    # The addresses that are declared present and that this part of a manifest leaves out.
     beside: frozenset[Address] = frozenset()
     # The files that were read.
     files: tuple[str, ...] = ()
     # Whether somebody wrote its name.
-    named: bool = False
+    has_name: bool = False
     # The environment that it was read for; empty for none.
     env: str = ""
     # The environments that its files know.

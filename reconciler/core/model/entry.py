@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, Validat
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.model.numbers import parse_flag
-from reconciler.core.model.policy import Written
+from reconciler.core.model.policy import StrictModel
 from reconciler.core.model.privacy import refuse_mask
 from reconciler.core.model.scalars import Flag, doc
 from reconciler.core.model.texts import parse_attribute_name, parse_live_name, parse_name, parse_text
@@ -22,10 +22,10 @@ from reconciler.core.model.written import Plain, is_null, suggest_quotes
 Values = Mapping[str, Any]
 
 
-class Entry(Written):
+class Entry(StrictModel):
     """One entry of a section as people write it. What is not written is not ours."""
 
-    # Most runs have nothing to explain: a model is built when an entry is looked at alone.
+    # Built only when one entry is validated alone: most runs have nothing to explain.
     model_config = ConfigDict(defer_build=True)
 
     protect: Annotated[
@@ -85,7 +85,7 @@ class _Unwritten(str):
 
 
 def _as_it_is_live(value: Any, info: ValidationInfo) -> str:
-    """A name. Where an id says which thing is meant it may be left out, and stands as it is live, with blanks at its ends too."""
+    """A name. It may be left out where an id says which thing is meant. Then it is taken as it is live, blanks at its ends included."""
     if isinstance(value, _Unwritten):
         # An id that is wrong is told of, and is not among the data.
         if info.data.get("id") == "":
@@ -99,7 +99,7 @@ def unwritten() -> Any:
     return Field(default_factory=_Unwritten, validate_default=True)
 
 
-# The name of a thing that may be named by its `id` too, which is declared before it.
+# The name of a thing that may also be named by its `id`; the model declares `id` first.
 LiveName = Annotated[str, PlainValidator(_as_it_is_live), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})]
 
 
@@ -129,8 +129,8 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
         if not isinstance(value, dict):
             return LinkItem(parse_name(value), present=True)
         unknown, ends = sorted(set(value) - {target, "id", "state"}), {target, "id"} & set(value)
-        if not ends and (meant := suggest_quotes(value)):
-            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
+        if not ends and (suggestion := suggest_quotes(value)):
+            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {suggestion}; else write {long}")
         if unknown or len(ends) != 1:
             raise ValueError(f"is no link to a {target}; write its name, or {long}")
         state = value.get("state", "present")
@@ -166,9 +166,9 @@ def end_schema(shape: Shape) -> WithJsonSchema:
 def link_schema(target: str, shape: Shape, example: str) -> WithJsonSchema:
     """The JSON Schema of one link item; `example` is the name of a target."""
     text = {"type": ["string", "number", "boolean"]}
-    named = {"description": f"The {target}, as its own entry names it.", "examples": [example]}
+    texts = {"description": f"The {target}, as its own entry names it.", "examples": [example]}
     by_id = {"description": f"The {target} whose entry has this `id`.", "examples": [shape.example]}
-    ends = {target: text | named, "id": (id_schema(shape).json_schema or {}) | by_id}
+    ends = {target: text | texts, "id": (id_schema(shape).json_schema or {}) | by_id}
     state = {"enum": ["present", "absent"], "description": "`absent` removes the link, whatever the policy says.", "examples": ["absent"]}
     long = [
         {"type": "object", "properties": {end: about, "state": state}, "required": [end], "additionalProperties": False}
@@ -186,13 +186,13 @@ def _attributes(value: Any) -> Any:
         if isinstance(item, (dict, list)):
             raise ValueError(f"{key} is {'a map' if isinstance(item, dict) else 'a list'}; write one value")
         if isinstance(item, str):
-            # Its type may be known in the workspace only, but a mask is none of any type.
+            # Perhaps only the workspace knows its type, but a mask is a value of no type.
             _check_named(key, refuse_mask, item)
     return {parse_attribute_name(Plain(key)): item for key, item in value.items()}
 
 
 def _check_named(key: str, check: Callable[[str], None], item: str) -> None:
-    """A check of one value, whose failure says of which."""
+    """A check of one value; its error names the key."""
     try:
         check(item)
     except ValueError as error:

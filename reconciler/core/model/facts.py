@@ -13,7 +13,7 @@ from reconciler.core.model.spelling import blur, fold, skeleton, stream_safe
 
 # The name of the file, beside a manifest or in our own folder.
 FILE = "intercom-facts.json"
-# The workspace of the sandbox, which does as it is told: what it answers says nothing of Intercom.
+# The workspace of the sandbox. It does what its settings say, so its answers prove nothing about Intercom.
 LOCAL = "sandbox1"
 
 
@@ -22,7 +22,7 @@ class _Told(BaseModel):
 
 
 class Facts(_Told):
-    """What was found. A plan takes what is safest where nothing is known."""
+    """What a probe found. Where nothing is known, a plan assumes what is safest."""
 
     name_folding: Annotated[
         Literal["case", "accents"] | None, Field(description="Which names are one tag: in any case, or also with and without accents.")
@@ -77,10 +77,10 @@ class Facts(_Told):
         return bare(fold(name)) if self.name_folding == "accents" else fold(name)
 
     def blur(self, name: str) -> str:
-        """The form in which names coincide that Intercom may take for one."""
+        """A form that is equal for all names that Intercom may take for one."""
         if self.name_folding is None:
             return blur(name)
-        # Nobody was asked about Unicode's forms and what is invisible.
+        # No probe asks about Unicode's forms and invisible characters.
         text = skeleton(name if self.name_html == "kept" else html.unescape(html.unescape(name)))
         text = bare(text) if self.name_folding == "accents" else text
         if self.name_blanks == "kept":
@@ -94,7 +94,7 @@ class Facts(_Told):
         return self.name_beyond in ("cut", "refused") and self.name_length is not None and len(name) > self.name_length
 
 
-# Where nobody knows at how many characters a name is cut, so few tell two apart.
+# Where the length at which names are cut is not known, two names must differ within so few characters.
 _CUT = 40
 UNKNOWN = Facts()
 

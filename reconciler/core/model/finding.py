@@ -12,7 +12,7 @@ class State(StrEnum):
     OK = "ok"
     # Good to know; nothing must be done.
     NOTE = "note"
-    # A run would fail, or would not do what is expected of it.
+    # A run would fail, or do something else than expected.
     MEND = "mend"
 
 

@@ -38,23 +38,23 @@ class Field:
     personal: bool = False
     # A map that Intercom merges key by key, and that is compared so.
     merged: bool = False
-    # The kind whose things say of which type each key of a merged map is.
+    # The kind whose things give each key of a merged map its type.
     typed_by: str | None = None
-    # The kind of the thing that a value leads to. People write that thing's key, Intercom holds its id.
+    # The kind of the thing that a value refers to. People write that thing's key; Intercom holds its id.
     refers: str | None = None
     # Its key in a body, where that is another one than in an entry.
-    called: str = ""
+    wire_name: str = ""
     # A unique value, which one thing must give up before another may take it,
     moves: bool = False
     # unless two things with these fields may share it.
-    shared: Callable[[Mapping[str, Any], Mapping[str, Any], Facts], bool] = lambda one, other, facts: False
-    # A list of the only values that a key which this thing types may have.
+    may_share: Callable[[Mapping[str, Any], Mapping[str, Any], Facts], bool] = lambda one, other, facts: False
+    # A list of all values that the key may have whose type this thing gives.
     choices: bool = False
     # What people call a thing by, beside its identity.
     telling: bool = False
-    # It moves by itself, so nobody wants it written from what is live.
+    # It changes by itself, so an export does not write it.
     fleeting: bool = False
-    # Why one live value can never become another ("": it can).
+    # Why one live value can never become another one; "" where it can.
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     # An API version, and the wire's form before it.
     older: tuple[str, Callable[[Any], Any]] | None = None
@@ -80,11 +80,11 @@ class Identity:
     find: str | None = None
     # The kind's search takes it.
     search: bool = False
-    # A search by the whole value may mind its case, so a containing search follows.
+    # A search for the whole value may be sensitive to case, so a search for a part follows.
     loose: bool = False
     # Addresses are written in the folded form.
     stable: bool = False
-    # The form in which keys that differ only invisibly coincide.
+    # A form that is equal for all keys that only differ invisibly.
     visible: Callable[[str], str] | None = None
 
 
@@ -128,7 +128,7 @@ class Kind:
     # The path of the page where people see it.
     page: str = ""
     # Live things that nobody ever declared are told of.
-    undeclared: bool = False
+    reports_undeclared: bool = False
     # Things can be put aside.
     archive: Archive | None = None
     # Things can be searched for.
@@ -215,7 +215,7 @@ class Kind:
     @cached_property
     def _shown_keys(self) -> Mapping[str, str]:
         """What a body shows of a thing: the fields and the flags, each with its key there."""
-        return {name: field.called or name for name, field in self.fields.items()} | {name: name for name in self._flags}
+        return {name: field.wire_name or name for name, field in self.fields.items()} | {name: name for name in self._flags}
 
     @cached_property
     def read_keys(self) -> frozenset[str] | None:

@@ -31,11 +31,11 @@ class Kinds:
 
     def __init__(self, kinds: Iterable[Kind], beside: Iterable[Kind] = (), ruling: Ruling | None = None) -> None:
         declared, self.beside, self.ruling = tuple(kinds), tuple(beside), ruling
-        given = {kind.name: kind for kind in (*declared, *self.beside)}
-        ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in given.values()}
+        by_name = {kind.name: kind for kind in (*declared, *self.beside)}
+        ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in by_name.values()}
         # What leads to things of its own kind is put in order thing by thing.
         needs = {name: [other for other in others if other != name] for name, others in ends.items()}
-        self._by_name = {name: given[name] for name in TopologicalSorter(needs).static_order() if name in given}
+        self._by_name = {name: by_name[name] for name in TopologicalSorter(needs).static_order() if name in by_name}
         self._declared = {kind.name for kind in declared}
 
     def __iter__(self) -> Iterator[Kind]:
@@ -61,8 +61,8 @@ class Kinds:
         """The same kinds, whose names are one where they are so to Intercom."""
         if facts.name_folding in (None, "case"):
             return self
-        folded = (replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
-        return Kinds(folded, self.beside, self.ruling)
+        kinds = (replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
+        return Kinds(kinds, self.beside, self.ruling)
 
     @cached_property
     def by_section(self) -> Mapping[str, Kind]:
@@ -79,16 +79,16 @@ class Kinds:
         """What a sentence about several kinds calls their things, by the place that it has for them."""
         things = [kind for kind in self if kind.delete and not kind.person]
         people = [kind for kind in self if kind.person]
-        held = [f"a {link.target}" for kind in people for link in kind.links]
+        links = [f"a {link.target}" for kind in people for link in kind.links]
         owners = [kind for kind in (*people, *self) if any(field.typed_by for field in kind.fields.values())]
         return {
             "thing": join_words((kind.name for kind in things), "or"),
             "things": join_words((kind.section for kind in things), "and"),
             "person": join_words((kind.name for kind in people), "or"),
             "people": join_words((kind.section for kind in people), "and"),
-            "held": join_words(held, "or"),
-            "lost": join_words((*held, "themselves"), "or"),
-            "undeclared": join_words((kind.name for kind in self if kind.undeclared), "or"),
+            "held": join_words(links, "or"),
+            "lost": join_words((*links, "themselves"), "or"),
+            "undeclared": join_words((kind.name for kind in self if kind.reports_undeclared), "or"),
             "typing": join_words((kind.name for kind in self if kind.choices), "or"),
             "owners": join_words((kind.section for kind in owners), "or"),
         }

@@ -63,15 +63,15 @@ class Snapshot:
     # Addresses that must not be touched.
     withheld: frozenset[Address] = frozenset()
     # Live things (kind and id) that those may mean: no link to them is taken away.
-    doubted: frozenset[tuple[str, str]] = frozenset()
+    doubtful: frozenset[tuple[str, str]] = frozenset()
     # Addresses whose live thing is one that theirs was merged into.
     merged: frozenset[Address] = frozenset()
     # Things that show only some of their links: the kind of link and the id.
-    cut: frozenset[tuple[LinkName, str]] = frozenset()
+    cut_lists: frozenset[tuple[LinkName, str]] = frozenset()
     # Kinds of which everything was read.
     listed: frozenset[str] = frozenset()
     # Addresses whose remembered id Intercom does not know any more, with that id.
-    vanished: Mapping[Address, str] = field(default_factory=dict)
+    vanished_ids: Mapping[Address, str] = field(default_factory=dict)
     # How many live things there are, by kind, where a list or a count says it.
     totals: Mapping[str, int] = field(default_factory=dict)
     # What people are told of it.

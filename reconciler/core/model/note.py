@@ -21,6 +21,6 @@ class Note:
     # Where that is declared.
     mark: Mark | None = None
     # Whether it says that something was sent and never proved, or is not done now though it is declared: no success.
-    held: bool = False
+    is_open: bool = False
     # From when on another try is worth it, in Unix seconds; None where only a person can help.
     until: float | None = None

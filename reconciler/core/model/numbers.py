@@ -38,8 +38,8 @@ def _fraction(written: str) -> Decimal:
     return Decimal(written)
 
 
-def _number(value: Any, wanted: str) -> int | Decimal:
-    """A number as written, exactly. Raises ValueError for what is none; `wanted` says what should stand there."""
+def _number(value: Any, expected: str) -> int | Decimal:
+    """A number as written, exactly. Raises ValueError for what is none; `expected` says what should stand there."""
     if isinstance(value, Plain):
         if _INTEGER.fullmatch(value):
             return _integer(value)
@@ -52,8 +52,8 @@ def _number(value: Any, wanted: str) -> int | Decimal:
     elif isinstance(value, str) and _FLOAT.fullmatch(value):
         raise ValueError(f"{quote_visibly(value)} is a text; remove the quotes")
     if is_null(value):
-        raise ValueError(f"is empty; write {wanted}")
-    raise ValueError(f"{describe(value)} is not {wanted}; write {wanted} without quotes, like 85")
+        raise ValueError(f"is empty; write {expected}")
+    raise ValueError(f"{describe(value)} is not {expected}; write {expected} without quotes, like 85")
 
 
 def parse_whole(value: Any) -> int:

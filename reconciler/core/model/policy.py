@@ -27,8 +27,8 @@ def _limit(value: Any) -> Any:
             return int(value)
         if (percent := _PERCENT.fullmatch(value)) and float(percent[1]) <= 100:
             return value
-    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quote(str(value))
-    raise ValueError(f"{what} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
+    name = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quote(str(value))
+    raise ValueError(f"{name} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
 
 
 Limit = Annotated[
@@ -49,7 +49,7 @@ def parse_count(value: Any) -> Any:
 Number = Annotated[int, BeforeValidator(parse_count), WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
-class Written(BaseModel):
+class StrictModel(BaseModel):
     """Base of everything people write: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,7 +76,7 @@ def is_share(limit: int | str) -> bool:
     return isinstance(limit, str) and limit != MISSING
 
 
-class Limits(Written):
+class Limits(StrictModel):
     """How much one plan may do; a plan that goes over is refused. A percentage is taken of what is live."""
 
     # The places in braces are filled with the words of the kinds.
@@ -98,15 +98,15 @@ class Limits(Written):
     options: Annotated[Number, doc("Options removed from an {typing} while {owners} still have them.", 3)] = 0
 
 
-class Prune(Written):
+class Prune(StrictModel):
     """What is deleted when no file declares it: `owned` means what we created or adopted, `all` also what others made, within `scope`."""
 
 
-class Reach(Written):
+class Reach(StrictModel):
     """What `prune: all` may delete. It is required there."""
 
 
-class Strictness(Written):
+class Strictness(StrictModel):
     """The keys of a policy that come before those of its kinds."""
 
     links: Annotated[
@@ -124,7 +124,7 @@ class Strictness(Written):
 Level = Literal["error", "warning", "off"]
 
 
-class Lint(Written):
+class Lint(StrictModel):
     """How grave each rule of `lint` is. `plan` and `apply` ask none of them."""
 
     naming: Annotated[Level, doc("A name that its pattern does not match.", "warning")] = "error"
@@ -167,7 +167,7 @@ def _as_shown(value: Any) -> str:
 Shown = Annotated[str, PlainValidator(_as_shown), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
-class IgnoredDrift(Written):
+class IgnoredDrift(StrictModel):
     """Drift that is known, and hidden for a while. `drift` prints the line; `plan` and `apply` do not read it."""
 
     address: Annotated[Shown, doc("The thing that moved, as `drift` prints it.", "company/acme")]
@@ -249,7 +249,7 @@ def _hash(value: Any) -> str:
     return str(value)
 
 
-class ApprovalEntry(Written):
+class ApprovalEntry(StrictModel):
     """A committed approval of changes that a gate refused. The refused plan prints its `hash` and its `people`."""
 
     hash: Annotated[

@@ -120,8 +120,8 @@ class Known:
 
     def _read_again(self) -> None:
         """Read what grew. Threads may do so at once: values are only added, and a size is noted once all of it was read."""
-        for n, (source, known) in enumerate(self._sources):
-            if (size := len(source)) != known:
+        for n, (source, last_size) in enumerate(self._sources):
+            if (size := len(source)) != last_size:
                 self.take(source)
                 self._sources[n] = source, size
 
@@ -147,10 +147,10 @@ class Known:
             if start < at:
                 continue
             ends = edges[n + 1 : bisect_right(edges, start + _MOST)]
-            known = next((end for end in reversed(ends) if _fold(text[start:end]) in self._values), None)
-            if known is not None:
+            value_end = next((end for end in reversed(ends) if _fold(text[start:end]) in self._values), None)
+            if value_end is not None:
                 yield text[at:start] + "***"
-                at = known
+                at = value_end
         yield text[at:]
 
 

@@ -13,9 +13,9 @@ def quick(cls: type[T]) -> type[T]:
 
     The checker of types keeps it frozen; while it runs nobody does.
     """
-    given: Any = cls
-    parts: Any = [(f.name, Any, field(default=f.default, default_factory=f.default_factory)) for f in fields(given)]
+    model: Any = cls
+    parts: Any = [(f.name, Any, field(default=f.default, default_factory=f.default_factory)) for f in fields(model)]
     plain: Any = make_dataclass(cls.__name__, parts, repr=False, eq=False)
-    given.__init__ = plain.__init__
-    del given.__setattr__, given.__delattr__
+    model.__init__ = plain.__init__
+    del model.__setattr__, model.__delattr__
     return cls

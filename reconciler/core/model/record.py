@@ -78,9 +78,9 @@ class Record:
     # first recorded, at `ITSELF`.
     since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # The policy under which a list of links was the authority over them, by list.
-    governed: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
     # The digest of how it ended as its entry says; empty where it did not.
-    ended: str = ""
+    end_digest: str = ""
     # Digests of the addresses that it had before it got another name.
     former: frozenset[str] = frozenset()
     # The digest of the address by the name which Intercom made of the one that was sent; empty where it made none.
@@ -105,7 +105,7 @@ class Record:
     @property
     def is_buried(self) -> bool:
         """Whether it was declared absent and is: what comes back under its address came by itself."""
-        return self.deleted and bool(self.ended)
+        return self.deleted and bool(self.end_digest)
 
     @property
     def first(self) -> float | None:
@@ -114,8 +114,8 @@ class Record:
 
     def ours_since(self, link: str, target_id: str) -> float:
         """When a link of it became ours; where nothing says, when we wrote to the thing, or recorded it, last."""
-        known: int | None = self.since.get(link, NOTHING).get(target_id)
-        return self.proved_at if known is None else float(known)
+        at: int | None = self.since.get(link, NOTHING).get(target_id)
+        return self.proved_at if at is None else float(at)
 
     def link_origin(self, link: str, target_id: str) -> str | None:
         """How a link of it came about, None where nothing is recorded."""
@@ -140,8 +140,8 @@ def without_link(record: Record, link: str, target_id: str) -> Record:
 def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
     """A record that knows how one link came about, and when it became ours."""
     link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
-    known = replace(record, has_own_links=True, links={**record.links, link: link_origins})
-    return known if at is None else _date_link(known, link, target_id, at if link_origin is LinkOrigin.OWNED else None)
+    new = replace(record, has_own_links=True, links={**record.links, link: link_origins})
+    return new if at is None else _date_link(new, link, target_id, at if link_origin is LinkOrigin.OWNED else None)
 
 
 def _date_link(record: Record, link: str, target_id: str, at: float | None) -> Record:

@@ -76,8 +76,8 @@ class Files:
         """What to call those files that declared a thing, and may still, as nobody read them in this run: by their paths, and one whose
         path was read here by its being another repository's."""
         here = {path_of(file) for file in self.read}
-        left = [path_of(file) for file in record.files if file not in self.read and file not in self.vanished]
-        return [f"{path} of another repository" if path in here else path for path in left]
+        paths = [path_of(file) for file in record.files if file not in self.read and file not in self.vanished]
+        return [f"{path} of another repository" if path in here else path for path in paths]
 
 
 def path_of(file: str) -> str:
@@ -223,8 +223,8 @@ class Recorded:
 
     def owned_ends(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
-        held = record.links.get(link.field, NOTHING) if record.has_own_links else NOTHING
-        return [target_id for target_id, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
+        ends = record.links.get(link.field, NOTHING) if record.has_own_links else NOTHING
+        return [target_id for target_id, link_origin in ends.items() if link_origin == LinkOrigin.OWNED]
 
 
 BLANK = Recorded()
@@ -237,8 +237,8 @@ def disown(recorded: Recorded) -> Recorded:
 
 def _disown(record: Record) -> Record:
     links = {
-        field: {end: LinkOrigin.FOUND if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in held.items()}
-        for field, held in record.links.items()
+        field: {end: LinkOrigin.FOUND if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in ends.items()}
+        for field, ends in record.links.items()
     }
     return replace(record, owned=False, links=links)
 

@@ -26,12 +26,12 @@ def ends_of(kind: Kind, fields: Fields) -> Iterator[Address]:
 def with_keys(kind: Kind, thing: Live, address_of: Callable[[str, str], Address | None]) -> Live:
     """A thing as Intercom shows it, with keys for the ids of what it leads to; `address_of` says whose a kind's id is. What is not to be
     seen goes by its id."""
-    named = {
+    keys = {
         name: (address_of(end.kind, end.key) or address_by(end.kind, "id", end.key)).key
         for name in kind.references
         if (end := find_end(kind, name, thing.fields.get(name)))
     }
-    return replace(thing, fields={**thing.fields, **named}) if named else thing
+    return replace(thing, fields={**thing.fields, **keys}) if keys else thing
 
 
 def name_references(kinds: Kinds, live: Snapshot) -> Snapshot:
@@ -39,12 +39,12 @@ def name_references(kinds: Kinds, live: Snapshot) -> Snapshot:
     referring = [kind for kind in kinds if kind.references and live.things.get(kind.name)]
     if not referring:
         return live
-    asked = {target for kind in referring for target in kind.references.values()}
-    entries = {(address.kind, live_id): address for address, live_id in live.pairs.items() if address.kind in asked}
+    targets = {target for kind in referring for target in kind.references.values()}
+    entries = {(address.kind, live_id): address for address, live_id in live.pairs.items() if address.kind in targets}
 
     def address_of(kind: str, live_id: str) -> Address | None:
         thing = live.things.get(kind, {}).get(live_id)
         return entries.get((kind, live_id)) or (thing.address if thing else None)
 
-    named = {k.name: {i: with_keys(k, thing, address_of) for i, thing in live.things[k.name].items()} for k in referring}
-    return replace(live, things={**live.things, **named})
+    things = {k.name: {i: with_keys(k, thing, address_of) for i, thing in live.things[k.name].items()} for k in referring}
+    return replace(live, things={**live.things, **things})

@@ -53,10 +53,10 @@ def gather_refusals(refused: Iterable[Refusal]) -> Iterator[Refusal]:
 
 def _as_one(same: Sequence[Refusal], matches: Sequence[re.Match[str]]) -> Refusal:
     first, *others = sorted(matches, key=_in_its_file)
-    wrong, semicolon, now = first["what"].partition("; ")
+    problem, semicolon, now = first["what"].partition("; ")
     more = f"in {len(same):,} places" if {one["what"] for one in others} == {first["what"]} else f"and {len(others):,} more like it"
     also = ", ".join(one["place"] for one in others[: PLACES - 1])
-    text = f"{first['place']}: {wrong} ({more}, also at {also}; --format json names all){semicolon}{now}"
+    text = f"{first['place']}: {problem} ({more}, also at {also}; --format json names all){semicolon}{now}"
     return replace(same[0], message=text, entries=tuple(dict.fromkeys(entry for refusal in same for entry in refusal.entries)))
 
 

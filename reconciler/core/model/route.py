@@ -84,7 +84,7 @@ class LinkKind:
     # Undoes one.
     detach: Write
     # Finds the objects of the other ends in the body of a source, under the key of `field`, and says whether these are all.
-    embedded: Callable[[Body], tuple[Iterable[Any], bool]]
+    read_embedded: Callable[[Body], tuple[Iterable[Any], bool]]
     # All links of one source.
     listing: Listing | None = None
     # Makes many links.
@@ -98,9 +98,9 @@ class LinkKind:
     # How many links a source can have.
     most: int | None = None
     # The listing says of each link when it was made, and by whom.
-    dated: bool = False
+    has_dates: bool = False
     # A thing shows no more than so many of its own, None where it shows all.
-    shown: int | None = None
+    most_shown: int | None = None
 
     @cached_property
     def name(self) -> LinkName:

@@ -53,8 +53,8 @@ def skeleton(name: str) -> str:
     """The form in which names that differ only invisibly coincide."""
     if name.isascii():
         return " ".join(name.lower().split())
-    seen = "".join(char for char in _compatible(name) if not _invisible(char))
-    return " ".join(_compatible(seen.translate(_LIKE_BLANKS)).split())
+    visible = "".join(char for char in _compatible(name) if not _invisible(char))
+    return " ".join(_compatible(visible.translate(_LIKE_BLANKS)).split())
 
 
 _BLURRED = 40

@@ -33,14 +33,14 @@ def _refuse_blank_ends(text: str) -> None:
         raise ValueError(f"{quote_visibly(text)} has blanks at its ends; remove them")
 
 
-def _string(value: Any, wanted: str) -> str:
-    """The characters that are written. Raises ValueError for null and for what is no scalar; `wanted` says what should stand there."""
+def _string(value: Any, expected: str) -> str:
+    """The characters that are written. Raises ValueError for null and for what is no scalar; `expected` says what should stand there."""
     if is_null(value):
-        raise ValueError(f"is empty; write {wanted}, or quote it if the text itself is meant")
+        raise ValueError(f"is empty; write {expected}, or quote it if the text itself is meant")
     if isinstance(value, str):
         # The result is a `str`, also of a `Plain`.
         return value.replace("\r\n", "\n")
-    raise ValueError(f"is {describe(value)}; write {wanted}")
+    raise ValueError(f"is {describe(value)}; write {expected}")
 
 
 def _check_text(text: str, control: re.Pattern[str]) -> str:
@@ -49,8 +49,8 @@ def _check_text(text: str, control: re.Pattern[str]) -> str:
     return text
 
 
-def _parse(value: Any, wanted: str, control: re.Pattern[str]) -> str:
-    text = _string(value, wanted)
+def _parse(value: Any, expected: str, control: re.Pattern[str]) -> str:
+    text = _string(value, expected)
     _refuse_blank_ends(text)
     return _check_text(text, control)
 
@@ -64,8 +64,8 @@ def parse_name(value: Any) -> str:
     """A name or key as written: one line, not empty. Raises ValueError as `parse_text` does."""
     if _is_easy(value):
         return str(value)
-    if meant := suggest_quotes(value):
-        raise ValueError(f"is a mapping; if a name with a colon is meant, quote it: {meant}")
+    if suggestion := suggest_quotes(value):
+        raise ValueError(f"is a mapping; if a name with a colon is meant, quote it: {suggestion}")
     return _not_empty(_parse(value, "a name", _CONTROL))
 
 

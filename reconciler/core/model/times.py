@@ -81,11 +81,11 @@ PERIOD = f"^{_PERIOD.pattern}$"
 
 def parse_period(value: Any) -> int:
     """A period in seconds, written as a number of days: `90d`. Raises ValueError for anything else."""
-    found = _PERIOD.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        what = "is empty" if is_null(value) else f"{describe(value)} is no period"
-        raise ValueError(f"{what}; write a number of days, as in 90d")
-    return int(found[1]) * DAY
+    match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        problem = "is empty" if is_null(value) else f"{describe(value)} is no period"
+        raise ValueError(f"{problem}; write a number of days, as in 90d")
+    return int(match[1]) * DAY
 
 
 def format_time(value: Any) -> Any:

@@ -56,20 +56,20 @@ def read_touches(changes: Iterable[ChangeDocument], names: Mapping[str, Address]
 def choose_reads(kinds: Kinds, manifest: Manifest, touches: Iterable[Touch], *, fresh: bool = False) -> Certain:
     """What must be seen by a strong read before these changes are made. `fresh`: all was seen a moment ago, by this command."""
     sure, lists = set[Address](), set[tuple[LinkName, Address]]()
-    updated: dict[str, set[Address]] = defaultdict(set)
+    updates: dict[str, set[Address]] = defaultdict(set)
     for touch in touches:
         kind = kinds[touch.address.kind]
         if touch.action not in _LENIENT or _moves_identity(kind, touch):
             sure.add(touch.address)
         elif touch.action == Action.UPDATE:
-            updated[kind.name].add(touch.address)
+            updates[kind.name].add(touch.address)
         elif touch.target and is_owned_detach(manifest, touch.action, touch.address, touch.target):
             link = next(link for link in kind.links if link.target == touch.target.kind)
             if link.listing:
                 lists.add((link.name, touch.address))
             else:
                 sure.add(touch.address)
-    for addresses in updated.values():
+    for addresses in updates.values():
         sure |= addresses if len(addresses) <= MANY and not fresh else set()
     return Certain(frozenset(sure), frozenset(lists))
 
@@ -86,7 +86,7 @@ def note_freshness(kinds: Kinds, manifest: Manifest, changes: Iterable[Change]) 
     for touch in touches:
         if touch.action == Action.UPDATE and touch.address not in certain.things and not kinds[touch.address.kind].whole:
             weak[touch.address.kind].add(touch.address)
-    return tuple(Note("freshness", _explain(kinds[name], len(them))) for name, them in sorted(weak.items()))
+    return tuple(Note("freshness", _explain(kinds[name], len(addresses))) for name, addresses in sorted(weak.items()))
 
 
 def _explain(kind: Kind, number: int) -> str:

@@ -29,14 +29,14 @@ class Approvals:
     # The approvals written beside it: with a base, only these and the given ones count.
     committed: tuple[ApprovalEntry, ...] = ()
     # The approvals of the command line.
-    given: tuple[Approval, ...] = ()
+    on_command_line: tuple[Approval, ...] = ()
     # How many calls an apply may make; None for any.
     max_calls: int | None = None
 
     def valid(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:
         """The approvals that count, `now` being in Unix seconds: an expired one does not."""
         written = self.committed if self.base else manifest.approvals
-        return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
+        return (*self.on_command_line, *(Approval(a.hash, a.people) for a in written if a.expires > now))
 
     def explain(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
         """These refusals, each with why an approval of exactly its changes does not lift it."""
@@ -44,24 +44,24 @@ class Approvals:
 
     def warn_unused(self, words: Iterable[str | None]) -> tuple[str, ...]:
         """What to say of the approvals given for none of what these words are printed for. Committed ones outlive what they were for."""
-        known = {word.partition(":")[0] for word in words if word}
+        hashes = {word.partition(":")[0] for word in words if word}
         text = "is for nothing that this plan is refused for; leave it out, or copy the one that a refused plan prints"
-        return tuple(f"--approve {approval} {text}" for approval in dict.fromkeys(self.given) if approval.hash not in known)
+        return tuple(f"--approve {approval} {text}" for approval in dict.fromkeys(self.on_command_line) if approval.hash not in hashes)
 
     def _why(self, refusal: Refusal, manifest: Manifest, now: float) -> Iterator[str]:
         digest, _, people = (refusal.approve or "").partition(":")
         written = self.committed if self.base else manifest.approvals
         reasons = []
         for approval in (a for a in dict.fromkeys((*self.committed, *manifest.approvals)) if a.hash == digest):
-            whose = f"the approval by {approval.by}"
+            subject = f"the approval by {approval.by}"
             if approval not in written:
-                reasons.append(f"{whose} stands in the manifest, and under --policy only those of that file count")
+                reasons.append(f"{subject} stands in the manifest, and under --policy only those of that file count")
             elif approval.expires <= now:
-                reasons.append(f"{whose} expired at {format_time(approval.expires)}")
+                reasons.append(f"{subject} expired at {format_time(approval.expires)}")
             else:
-                reasons.append(f"{whose} covers {approval.people} people, and this touches {people}")
-        given = (approval for approval in self.given if approval.hash == digest)
-        reasons += [f"--approve {approval} covers fewer people than the {people} that this touches" for approval in given]
+                reasons.append(f"{subject} covers {approval.people} people, and this touches {people}")
+        approvals = (approval for approval in self.on_command_line if approval.hash == digest)
+        reasons += [f"--approve {approval} covers fewer people than the {people} that this touches" for approval in approvals]
         yield from (why for why in reasons if why not in refusal.message)
 
 
@@ -94,14 +94,14 @@ def over_calls(approvals: Approvals, calls: int) -> Iterable[Refusal]:
 
 
 def check_refusals(
-    saved: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, loosened: Sequence[Refusal] = ()
+    saved: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, more: Sequence[Refusal] = ()
 ) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
-    kept = list_stopping(list_standing(read_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
-    left = (*loosened, *approvals.explain(kept, manifest, now))
-    if not all(refusal.approve for refusal in left):
-        refuse(left)
-    return left
+    stopping = list_stopping(list_standing(read_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
+    refusals = (*more, *approvals.explain(stopping, manifest, now))
+    if not all(refusal.approve for refusal in refusals):
+        refuse(refusals)
+    return refusals
 
 
 def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, approvals: Approvals, now: float) -> tuple[Approval, ...]:
@@ -109,8 +109,8 @@ def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, approvals:
     valid = approvals.valid(manifest, now)
     written = (*saved.get("approved", ()), *(r["approve"] for r in saved["refused"] if r["approve"]))
     hashes = {word.partition(":")[0] for word in written}
-    granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in valid if a.hash in hashes)
-    return (*valid, *granted)
+    grants = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in valid if a.hash in hashes)
+    return (*valid, *grants)
 
 
 def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
@@ -122,20 +122,20 @@ def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
 
 def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
-    unused = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
+    warnings = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
     refused = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
-    kept = frozenset(refused)
-    lifted = [refusal for refusal in plan.refused if refusal not in kept]
+    standing = frozenset(refused)
+    waived = [refusal for refusal in plan.refused if refusal not in standing]
     refused = approvals.explain(refused, comparison.manifest, context.now)
-    notes = (*(Note("approved", str(refusal)) for refusal in lifted), *(Note("unused", text) for text in unused))
-    approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
-    held = list_held_entries(refused, comparison.manifest.policy)
-    if held and not plan.scope.moved:
-        plan = without_entries(comparison, plan, held.__contains__, context.version)
+    notes = (*(Note("approved", str(refusal)) for refusal in waived), *(Note("unused", text) for text in warnings))
+    approved = tuple(dict.fromkeys(refusal.approve for refusal in waived if refusal.approve))
+    entries = list_held_entries(refused, comparison.manifest.policy)
+    if entries and not plan.scope.moved:
+        plan = without_entries(comparison, plan, entries.__contains__, context.version)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
     notes += () if plan.undoes else note_freshness(comparison.kinds, comparison.manifest, plan.changes)
     refused = (*refused, *over_calls(approvals, plan.calls))
-    return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(held))
+    return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(entries))
 
 
 def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, approvals: Approvals) -> Plan:

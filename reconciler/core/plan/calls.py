@@ -64,14 +64,14 @@ class Job:
     # Calls that are made instead where the first one shows that there is no such thing.
     otherwise: tuple[Call, ...] = ()
 
-    def without(self, gone: Container[int]) -> Job:
+    def without(self, steps: Container[int]) -> Job:
         """The same job for fewer steps; the items of its one call stand in the order of the steps that it covers."""
-        kept = [n for n, step in enumerate(self.covers) if step not in gone]
-        if len(kept) == len(self.covers):
+        places = [n for n, step in enumerate(self.covers) if step not in steps]
+        if len(places) == len(self.covers):
             return self
         *first, call = self.calls
-        body = {**call.body, self.items: [call.body[self.items][n] for n in kept]}
-        return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in kept))
+        body = {**call.body, self.items: [call.body[self.items][n] for n in places]}
+        return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in places))
 
 
 def compile_steps(kinds: Kinds, steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()) -> tuple[Job, ...]:
@@ -121,23 +121,23 @@ def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
 
 
 def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], version: str) -> Iterator[Call]:
-    moved = [f for f in change.fields if f.after is not None or change.action is not Action.CREATE]
-    values, fields = _values_of(change), merge_paths(moved, kind)
+    fields_written = [f for f in change.fields if f.after is not None or change.action is not Action.CREATE]
+    values, fields = _values_of(change), merge_paths(fields_written, kind)
     for write in writes:
         assert write is not None, f"{kind.name} has no route for {change.action}"
-        carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
-        if not carried:
+        body_fields = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
+        if not body_fields:
             continue
-        wire = dict(_on_wire(kind, name, value, version) for name, value in carried.items())
+        wire = dict(_on_wire(kind, name, value, version) for name, value in body_fields.items())
         body = {**(fill(write.body, values) or {}), **wire}
-        sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
-        yield Call(write.route, values, body, sent, not (change.action is Action.CREATE and kind.unrepeatable(body)))
+        fields_sent = {f.path: f.after for f in change.fields if f.path in body_fields or f.path.partition(".")[0] in body_fields}
+        yield Call(write.route, values, body, fields_sent, not (change.action is Action.CREATE and kind.unrepeatable(body)))
 
 
 def _on_wire(kind: Kind, name: str, value: Any, version: str) -> tuple[str, Any]:
     """A field as a body holds it: under its name there, and with the id of what it leads to."""
     field, end = kind.fields[name], find_end(kind, name, value)
-    return field.called or name, Ref(end) if end else field.wire(value, version)
+    return field.wire_name or name, Ref(end) if end else field.wire(value, version)
 
 
 def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
@@ -169,16 +169,16 @@ def _in_bulk(
         bulk = _bulk(links[change.link], change.action)
         if bulk and bulk.since <= version and (change.target not in unsure or jobs[i].calls[-1].by_name):
             groups[change.link, change.action, change.target, step.wave].append(i)
-    replaced: dict[int, Job | None] = {}
+    replacements: dict[int, Job | None] = {}
     for (name, action, _, _), members in groups.items():
         bulk = _bulk(links[name], action)
         assert bulk is not None
         for start in range(0, len(members), bulk.size):
             part = members[start : start + bulk.size]
             if len(part) > 1:
-                replaced.update(dict.fromkeys(part))
-                replaced[part[0]] = _join_calls(bulk, steps, part, jobs[part[0]].calls[:-1])
-    return tuple(job for i, old in enumerate(jobs) if (job := replaced.get(i, old)) is not None)
+                replacements.update(dict.fromkeys(part))
+                replacements[part[0]] = _join_calls(bulk, steps, part, jobs[part[0]].calls[:-1])
+    return tuple(job for i, old in enumerate(jobs) if (job := replacements.get(i, old)) is not None)
 
 
 def _bulk(link: LinkKind, action: Action) -> Bulk | None:

@@ -14,7 +14,7 @@ from reconciler.core.compare.counted import list_places
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.index import Index
 from reconciler.core.compare.merge import list_movable, list_others
-from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, count_rest, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, Certain, How, KindView, Read, count_rest, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -23,7 +23,7 @@ from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.policy import is_share
 from reconciler.core.model.route import Listing
 from reconciler.core.plan.again import choose_reads, list_touches
-from reconciler.core.plan.plan import Context, Known, Plan
+from reconciler.core.plan.plan import Context, Plan, StrongReads
 from reconciler.core.plan.scope import narrow
 
 # Every run asks first whose the token is.
@@ -45,11 +45,11 @@ class _Look:
     # What must be seen by a strong read.
     certain: Certain
     # What the plan saw by strong reads, where all that it saw is known.
-    known: Known | None = None
+    strong_reads: StrongReads | None = None
     # The calls so far, by route.
     calls: Counter[str] = field(default_factory=Counter)
     # What the look knows so far, by kind.
-    seen: dict[str, Seen] = field(default_factory=dict)
+    views: dict[str, KindView] = field(default_factory=dict)
 
     def make(self) -> Counter[str]:
         for kind in self.kinds:
@@ -58,49 +58,49 @@ class _Look:
         return self.calls
 
     def _find(self, kind: Kind) -> None:
-        wanted = [r for r in self.part.resources.values() if r.address.kind == kind.name]
-        ids = {r.address: self.hints.ids[r.address] for r in wanted if r.address in self.hints.ids}
-        seen = self.seen[kind.name] = Seen(ids, self.hints.last)
-        known = Index(kind, self.live.things.get(kind.name, {}).values())
+        resources = [r for r in self.part.resources.values() if r.address.kind == kind.name]
+        ids = {r.address: self.hints.ids[r.address] for r in resources if r.address in self.hints.ids}
+        view = self.views[kind.name] = KindView(ids, self.hints.last)
+        index = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
-        asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
-        if self.known:
-            seen.things, seen.strong = dict(self.live.things.get(kind.name, {})), set(self.known.things.get(kind.name, ()))
-            asked, wanted, also = False, [], frozenset()
-        while reads := plan_reads(kind, wanted, seen, asked, self.certain.things):
+        is_asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
+        if self.strong_reads:
+            view.things, view.strong = dict(self.live.things.get(kind.name, {})), set(self.strong_reads.things.get(kind.name, ()))
+            is_asked, resources, also = False, [], frozenset()
+        while reads := plan_reads(kind, resources, view, is_asked, self.certain.things):
             for read in reads:
-                self._read(kind, read, seen, known)
+                self._read(kind, read, view, index)
         if kind.whole or not kind.get:
             return
         sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain.things and address.kind == kind.name}
-        for live_id in sorted((sure - seen.strong) | {i for i in also if (How.GET, "id", i) not in seen.asked and i not in seen.strong}):
-            self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), seen, known)
-        if kind.name in self.hints.every and kind.listing and not self.known and (How.LIST, "", "") not in seen.asked:
-            self._read(kind, Read(kind.name, How.LIST), seen, known)
-            self._read(kind, Read(kind.name, How.REST), seen, known)
+        for live_id in sorted((sure - view.strong) | {i for i in also if (How.GET, "id", i) not in view.asked and i not in view.strong}):
+            self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), view, index)
+        if kind.name in self.hints.every and kind.listing and not self.strong_reads and (How.LIST, "", "") not in view.asked:
+            self._read(kind, Read(kind.name, How.LIST), view, index)
+            self._read(kind, Read(kind.name, How.REST), view, index)
 
-    def _read(self, kind: Kind, read: Read, seen: Seen, known: Index) -> None:
-        seen.note(read)
-        answers = list(self._answer(kind, read, seen, known))
+    def _read(self, kind: Kind, read: Read, view: KindView, index: Index) -> None:
+        view.note(read)
+        answers = list(self._answer(kind, read, view, index))
         for thing in answers:
-            seen.things[thing.id] = thing
+            view.things[thing.id] = thing
             if read.how in (How.GET, How.FIND):
-                seen.strong.add(thing.id)
-        route, calls = self._route(kind, read, len(answers), seen)
+                view.strong.add(thing.id)
+        route, calls = self._route(kind, read, len(answers), view)
         self.calls[route] += calls
 
-    def _answer(self, kind: Kind, read: Read, seen: Seen, known: Index) -> Iterator[Live]:
+    def _answer(self, kind: Kind, read: Read, view: KindView, index: Index) -> Iterator[Live]:
         things = self.live.things.get(kind.name, {})
         if read.how in (How.LIST, How.REST):
-            seen.total = max(self.live.totals.get(kind.name, 0), len(things))
-            whole = kind.listing is None or kind.whole or seen.total <= kind.listing.per_page or read.how is How.REST
+            view.total = max(self.live.totals.get(kind.name, 0), len(things))
+            whole = kind.listing is None or kind.whole or view.total <= kind.listing.per_page or read.how is How.REST
             yield from things.values() if whole else ()
             return
         identity = kind.identity[read.by]
         for key in read.keys:
-            yield from known.get((read.by, identity.fold(key)))
+            yield from index.get((read.by, identity.fold(key)))
 
-    def _route(self, kind: Kind, read: Read, number: int, seen: Seen) -> tuple[str, int]:
+    def _route(self, kind: Kind, read: Read, number: int, view: KindView) -> tuple[str, int]:
         """Which route answers a read, and in how many calls."""
         match read.how:
             case How.GET:
@@ -112,7 +112,7 @@ class _Look:
                 return kind.search.listing.route, pages(kind.search.listing, number)
             case _:
                 assert kind.listing is not None
-                return _listing(kind, kind.listing, read, seen.total or 0)
+                return _listing(kind, kind.listing, read, view.total or 0)
 
     def _links(self) -> None:
         """The lists of links that a thing shows only in part, and the other ends that must have a name."""
@@ -123,22 +123,22 @@ class _Look:
                 ends: set[str] = set()
                 for address, resource in self.part.resources.items():
                     live_id = self.live.pairs.get(address, "") if address.kind == kind.name and link.field in resource.links else ""
-                    held = self.live.links.get(link.name, {}).get(live_id, frozenset())
-                    cut = link.shown is not None and len(held) > link.shown
-                    read = self.known is not None and (link.name, live_id) in self.known.lists
-                    if link.listing and live_id and not read and (cut or (link.name, address) in self.certain.lists):
-                        self.calls[link.listing.route] += pages(link.listing, len(held))
-                    ends.update(held if every else held & {*self.hints.ends(link.name, live_id)})
+                    live_ends = self.live.links.get(link.name, {}).get(live_id, frozenset())
+                    is_cut = link.most_shown is not None and len(live_ends) > link.most_shown
+                    read = self.strong_reads is not None and (link.name, live_id) in self.strong_reads.lists
+                    if link.listing and live_id and not read and (is_cut or (link.name, address) in self.certain.lists):
+                        self.calls[link.listing.route] += pages(link.listing, len(live_ends))
+                    ends.update(live_ends if every else live_ends & {*self.hints.ends(link.name, live_id)})
                 target = self.kinds[link.target]
-                if target.get and not target.whole and (unknown := ends - self.seen[target.name].things.keys()):
+                if target.get and not target.whole and (unknown := ends - self.views[target.name].things.keys()):
                     self.calls[target.get] += len(unknown)
 
 
 def _listing(kind: Kind, listing: Listing, read: Read, total: int) -> tuple[str, int]:
     if read.how is How.LIST:
         return listing.route, pages(listing, total) if listing.whole else 1
-    scrolled = listing.scroll is not None and listing.hides(total)
-    return listing.scroll.route if listing.scroll and scrolled else listing.route, count_rest(listing, total)
+    by_scroll = listing.scroll is not None and listing.hides(total)
+    return listing.scroll.route if listing.scroll and by_scroll else listing.route, count_rest(listing, total)
 
 
 def pages(listing: Listing, items: int) -> int:
@@ -147,18 +147,18 @@ def pages(listing: Listing, items: int) -> int:
 
 
 def list_looks(
-    kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: Certain, arrived: int, known: Known | None
+    kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: Certain, arrivals: int, snapshot: StrongReads | None
 ) -> Counter[str]:
-    """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new. `known`: what the
-    plan saw by strong reads, where all that it saw is known."""
-    look = _Look(kinds, part, live, hints, certain, known)
+    """The reads before the first write, by route. `arrivals`: so many who left the manifest are held against who is new. `snapshot`: what
+    the plan saw by strong reads, where all that it saw is known."""
+    look = _Look(kinds, part, live, hints, certain, snapshot)
     calls = look.make()
-    if any(is_share(limit) for _, limit in part.policy.limits) and known is None:
-        unlisted = (kind for kind in kinds if not kind.whole and look.seen[kind.name].total is None)
-        calls.update(kind.listing.route for kind in unlisted if kind.listing)
+    if any(is_share(limit) for _, limit in part.policy.limits) and snapshot is None:
+        kinds_unlisted = (kind for kind in kinds if not kind.whole and look.views[kind.name].total is None)
+        calls.update(kind.listing.route for kind in kinds_unlisted if kind.listing)
     for kind in kinds:
-        if kind.person and kind.search and arrived:
-            calls[kind.search.listing.route] += ceil(arrived / BATCH)
+        if kind.person and kind.search and arrivals:
+            calls[kind.search.listing.route] += ceil(arrivals / BATCH)
     return calls
 
 
@@ -175,8 +175,8 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
                 calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
             for members in list_others(kinds, change):
                 # Nothing is kept of these beside the moves; in the end the search for what goes shows none.
-                found = pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
-                calls[members.listing.route] += (found + 1) * (1 if change.into in new else 2)
+                pages_read = pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+                calls[members.listing.route] += (pages_read + 1) * (1 if change.into in new else 2)
             calls.update(list_places(kind, list_movable(kinds, change)) if change.into else ())
             calls[kind.get or ""] += 1 if kind.loss.settles else 0
     return +calls
@@ -194,8 +194,8 @@ def list_watching(comparison: Comparison) -> Counter[str]:
 def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
     """The reads of who carries what goes into another thing and stays for now, and of who carries that one; by route."""
     calls: Counter[str] = Counter()
-    new, gone = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
-    moves = [c for c in changes if isinstance(c, LinkChange) and c.merges and c.merges not in gone]
+    new, leaving = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
+    moves = [c for c in changes if isinstance(c, LinkChange) and c.merges and c.merges not in leaving]
     numbers = Counter((c.merges, c.link.source) for c in moves)
     sources = {move.link.source for move in moves}
     for old, into in {(c.merges, c.target) for c in moves if c.merges != c.target}:
@@ -215,8 +215,8 @@ def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change], *, anyw
             continue
         kind = kinds[change.address.kind]
         if change.action is Action.DELETE and change.id:
-            kept = {kinds[members.link.source].section for members in kind.uses.members} if anywhere else frozenset[str]()
-            calls.update(list_places(kind, list_movable(kinds, change) if change.into else kept))
+            sections = {kinds[members.link.source].section for members in kind.uses.members} if anywhere else frozenset[str]()
+            calls.update(list_places(kind, list_movable(kinds, change) if change.into else sections))
         calls.update(_choices(kinds, live, change, leaving))
     return calls
 
@@ -224,11 +224,11 @@ def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change], *, anyw
 def _choices(kinds: Kinds, live: Snapshot, change: ThingChange, leaving: Mapping[Choice, frozenset[str]]) -> Counter[str]:
     """The reads of who has a choice that is taken away: their number, and where nobody but those who leave it may have it, who they are."""
     calls: Counter[str] = Counter()
-    moved, thing = find_moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
-    dropped = [Choice(change.address, value) for value in moved.dropped] if moved and change.uses else []
-    for carrier, _ in find_users(kinds, thing) if dropped and thing else ():
+    moves, thing = find_moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
+    leavers = [Choice(change.address, value) for value in moves.dropped] if moves and change.uses else []
+    for carrier, _ in find_users(kinds, thing) if leavers and thing else ():
         if carrier.search:
-            calls[carrier.search.listing.route] += len(dropped) + sum(choice in leaving for choice in dropped)
+            calls[carrier.search.listing.route] += len(leavers) + sum(choice in leaving for choice in leavers)
         elif carrier.listing:
             calls[carrier.listing.route] += pages(carrier.listing, live.totals.get(carrier.name, 0))
     return calls
@@ -244,15 +244,15 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
         return Counter(context.sent) + preimages
     # What nobody could prove, or only waits, is looked at again too.
     late = frozenset(note.address for note in (*plan.unproven, *plan.waiting) if note.address)
-    touched = late.union(end for c in plan.changes for end in (c.address, c.target) if end)
-    part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
-    arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
-    certain = choose_reads(comparison.kinds, part, list_touches(plan.changes), fresh=context.known is not None)
+    addresses = late.union(end for c in plan.changes for end in (c.address, c.target) if end)
+    part = narrow(comparison.kinds, comparison.manifest, addresses.__contains__)
+    arrivals = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
+    certain = choose_reads(comparison.kinds, part, list_touches(plan.changes), fresh=context.strong_reads is not None)
     certain = replace(certain, things=certain.things | late)
     hints = make_hints(comparison.kinds, context.now, part, comparison.recorded)
-    looks = list_looks(comparison.kinds, part, comparison.live, hints, certain, arrived, context.known)
+    looks = list_looks(comparison.kinds, part, comparison.live, hints, certain, arrivals, context.strong_reads)
     looks += list_watching(comparison) if context.keeps else Counter()
-    looks += Counter() if context.known else list_counts(comparison.kinds, comparison.live, plan.changes, anywhere=context.keeps)
+    looks += Counter() if context.strong_reads else list_counts(comparison.kinds, comparison.live, plan.changes, anywhere=context.keeps)
     looks += list_moving(comparison.kinds, plan.changes)
-    looks += sum((Counter(comparison.live.members[address].reads) for address in plan.ruled), Counter())
+    looks += sum((Counter(comparison.live.members[address].reads) for address in plan.rule_targets), Counter())
     return looks + preimages + Counter({ASK: 1})

@@ -182,7 +182,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
         "cause": change.cause.value if change.cause else None,
-        "fields": [_write_field(kind, moved, plan, view) for moved in change.fields],
+        "fields": [_write_field(kind, field, plan, view) for field in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
         "page": find_page(kind, change.id, here),
@@ -228,24 +228,24 @@ def _add_moved(row: schema.ChangeDocument, change: Change, trail: Trail, app_id:
         "by": trail.by or None,
         "put_right": trail.put_right,
         "fields": list(list_paths(change, app_id)),
-        "seen": trail.seen,
+        "seen": trail.live_digest,
     }
     for field in row["fields"]:
         if field["cause"] == Cause.DRIFT:
             field["was"] = field["after"]
 
 
-def _write_field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:
-    before, after = moved.before, moved.after
-    if (kind.name, moved.path) in plan.times:
+def _write_field(kind: Kind, field: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:
+    before, after = field.before, field.after
+    if (kind.name, field.path) in plan.times:
         before, after = format_time(before), format_time(after)
     elif not view.personal:
-        before, after = mask_pair(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
-    return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}
+        before, after = mask_pair(kind.name, before, after, personal_path(kind, field.path), plan.workspace.app_id)
+    return {"path": field.path, "before": before, "after": after, "cause": field.cause.value if field.cause else None}
 
 
 def discreet(kind: Kind, outcome: Outcome) -> Outcome:
     """An outcome whose reason, in Intercom's words, tells none of the personal values that its change is about."""
-    moved = [field for field in outcome.change.fields if personal_path(kind, field.path)]
-    values = [str(value) for field in moved for value in (field.before, field.after) if value is not None]
+    personal = [field for field in outcome.change.fields if personal_path(kind, field.path)]
+    values = [str(value) for field in personal for value in (field.before, field.after) if value is not None]
     return replace(outcome, reason=without(outcome.reason, values)) if outcome.reason and values else outcome

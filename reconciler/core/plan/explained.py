@@ -36,16 +36,16 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
     `base` and `here`, and what these need. Of the rest, what the scope names is noted."""
     changes = comparison.difference.changes
     origins, needed = find_origins(base, here, changes), _find_needed(comparison, base, here)
-    app_id, kept, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
+    app_id, parts, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
     for change, origin in zip(changes, origins, strict=True):
         own = {field.path for field in explained_fields(base, here, change)}
-        part, left = _split(change, own, origin is Origin.EXPLAINED, change.subject in needed)
-        kept += [part] if part else ()
-        rest += [left] if left else ()
-        if left and is_named(scope, change.address, app_id):
-            notes.append(_note(left, origin if part is None else Origin.EARLIER))
-    entries = {a for a, r in here.resources.items() if is_rewritten(base.resources.get(a), r)} | {change.address for change in kept}
-    return Explained(leave_out(comparison, kept, rest, notes), frozenset(entries), tuple(rest))
+        part, rest_part = _split(change, own, origin is Origin.EXPLAINED, change.subject in needed)
+        parts += [part] if part else ()
+        rest += [rest_part] if rest_part else ()
+        if rest_part and is_named(scope, change.address, app_id):
+            notes.append(_note(rest_part, origin if part is None else Origin.EARLIER))
+    entries = {a for a, r in here.resources.items() if is_rewritten(base.resources.get(a), r)} | {change.address for change in parts}
+    return Explained(leave_out(comparison, parts, rest, notes), frozenset(entries), tuple(rest))
 
 
 def _split(change: Change, own: Set[str], explained: bool, needed: bool) -> tuple[Change | None, Change | None]:
@@ -62,11 +62,11 @@ def _find_needed(comparison: Comparison, base: Manifest, here: Manifest) -> Set[
     changes = comparison.difference.changes
     steps, _ = order.arrange(comparison.kinds, changes, comparison.live)
     origins = find_origins(base, here, [step.change for step in steps])
-    kept = order.closure(steps, (i for i, origin in enumerate(origins) if origin is Origin.EXPLAINED))
-    placed = {step.change.subject for step in steps}
-    circle = [change for change in changes if change.subject not in placed]
+    reach = order.closure(steps, (i for i, origin in enumerate(origins) if origin is Origin.EXPLAINED))
+    subjects = {step.change.subject for step in steps}
+    circle = [change for change in changes if change.subject not in subjects]
     circling = circle if Origin.EXPLAINED in find_origins(base, here, circle) else ()
-    return {steps[n].change.subject for i in kept for n in steps[i].needs} | {change.subject for change in circling}
+    return {steps[n].change.subject for i in reach for n in steps[i].needs} | {change.subject for change in circling}
 
 
 def _can_be_parted(change: Change) -> bool:
@@ -82,12 +82,12 @@ def _part(change: Change, paths: Set[str]) -> Change:
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause) if change.cause else None)
 
 
-def leave_out(comparison: Comparison, kept: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
+def leave_out(comparison: Comparison, changes: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
     """The comparison of some of its changes alone: what the others are about is known not to be as declared."""
     difference = comparison.difference
     beside = difference.beside.union(claim[:2] for change in rest for claim in claims_of(change))
     links = ((c.address, f"{c.link.field} {c.target_id}") for c in rest if isinstance(c, LinkChange))
-    difference = replace(difference, changes=tuple(kept), notes=(*difference.notes, *notes), beside=beside.union(links))
+    difference = replace(difference, changes=tuple(changes), notes=(*difference.notes, *notes), beside=beside.union(links))
     return replace(comparison, difference=difference)
 
 
@@ -98,18 +98,18 @@ def _note(change: Change, origin: Origin) -> Note:
 
 def leave_rest(comparison: Comparison, saved: PlanDocument) -> Comparison:
     """The comparison without what a saved plan left out of the things that it changes."""
-    left = defaultdict[Subject, set[str]](set)
+    paths_left = defaultdict[Subject, set[str]](set)
     for action, address, target, paths in saved.get("rest", ()):
-        left[Subject(action, address, target)].update(paths)
-    if not left:
+        paths_left[Subject(action, address, target)].update(paths)
+    if not paths_left:
         return comparison
-    app_id, kept, rest = comparison.live.workspace.app_id, list[Change](), list[Change]()
+    app_id, changes, rest = comparison.live.workspace.app_id, list[Change](), list[Change]()
     for change in comparison.difference.changes:
-        out = left.get(subject_of(change, app_id))
+        out = paths_left.get(subject_of(change, app_id))
         if out is None:
-            kept.append(change)
+            changes.append(change)
             continue
         own = {field.path for field in change.fields} - out if _can_be_parted(change) else set()
-        kept += [_part(change, own)] if own else ()
+        changes += [_part(change, own)] if own else ()
         rest.append(_part(change, out) if own else change)
-    return leave_out(comparison, kept, rest, ())
+    return leave_out(comparison, changes, rest, ())

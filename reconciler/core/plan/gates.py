@@ -79,15 +79,17 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
 
 def _with_approval(refusals: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tuple[Refusal, ...]:
     """Refusals that a person may overrule carry the approval of everything that they refuse together."""
-    stopped = tuple(dict.fromkeys(change for refusal in refusals for change in refusal.changes))
+    changes = tuple(dict.fromkeys(change for refusal in refusals for change in refusal.changes))
     left_out = tuple(dict.fromkeys(address for refusal in refusals for address in refusal.left_out))
-    if not stopped and not left_out:
+    if not changes and not left_out:
         return tuple(refusals)
-    moved = len(
-        {(change.address, change.link) for change in stopped if isinstance(change, LinkChange) and (change.merges or _gives(change))}
+    number = len(
+        {(change.address, change.link) for change in changes if isinstance(change, LinkChange) and (change.merges or _gives(change))}
     )
-    people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out) + moved
-    word = str(Approval(fingerprint(stopped, live, left_out), people))
+    people = (
+        count_affected(kinds, changes).number + sum(change.people or 0 for change in changes if _drops(change)) + len(left_out) + number
+    )
+    word = str(Approval(fingerprint(changes, live, left_out), people))
     return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in refusals)
 
 
@@ -95,8 +97,8 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
     """Twelve hex over what changes are: actions, addresses, ids, targets and choices taken away, in any order, not over counts; and over
     who is left out."""
     here = live.workspace
-    asked = dict.fromkeys(_subject(change) for change in changes)
-    lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
+    subjects = dict.fromkeys(_subject(change) for change in changes)
+    lines = sorted("\0".join(map(str, one)) for one in (*subjects, *(("left out", address, "", "") for address in left_out)))
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
@@ -142,8 +144,8 @@ def list_standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> 
     return tuple(r for r in refused if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
 
 
-def _covers(approval: Approval, wanted: str) -> bool:
-    digest, _, people = wanted.partition(":")
+def _covers(approval: Approval, hash: str) -> bool:
+    digest, _, people = hash.partition(":")
     return approval.hash == digest and int(people) <= approval.people * SLACK
 
 
@@ -162,14 +164,14 @@ def count_affected(kinds: Kinds, changes: Sequence[Change]) -> People:
     goes into another thing is lost by nobody."""
     persons = kinds.persons
     losing = [change for change in changes if change.action in LOSING and not (isinstance(change, ThingChange) and change.into)]
-    known = {change.id or str(change.address) for change in losing if change.address.kind in persons}
-    counted = []
+    people = {change.id or str(change.address) for change in losing if change.address.kind in persons}
+    counts = []
     for change in losing:
         if isinstance(change, ThingChange) and change.address.kind not in persons and change.action is Action.DELETE and change.people:
             ids = frozenset[str]().union(*(use.ids for use in change.uses if use.people))
-            known |= ids if len(ids) >= change.people else set()
-            counted += [change.people] if len(ids) < change.people else []
-    return People(len(known) + sum(counted), not counted or (len(counted) == 1 and not known))
+            people |= ids if len(ids) >= change.people else set()
+            counts += [change.people] if len(ids) < change.people else []
+    return People(len(people) + sum(counts), not counts or (len(counts) == 1 and not people))
 
 
 def _refuse_uncounted(changes: Sequence[Change]) -> Iterator[Refusal]:
@@ -212,8 +214,8 @@ def _say_use(use: Use) -> str:
 def hold_to_pin(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
     """The gate `workspace`: a token of another workspace than the one that is meant."""
     if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
-        wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
-        text = f"the token is for {here.app_id} in {here.region}, not for {wanted}"
+        expected = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+        text = f"the token is for {here.app_id} in {here.region}, not for {expected}"
         yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
@@ -267,34 +269,34 @@ def _refuse_emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change])
         if prune != "never" and kind.section in manifest.sections and kind.name not in declared:
             text = f"`{kind.section}:` declares nothing, and `policy: prune: {kind.section}: {prune}` takes what is not declared"
             now = f"write `{kind.section}: never` under `prune`, or remove the section, which is then not ours"
-            lost = tuple(c for c in changes if c.action is Action.DELETE and c.address.kind == kind.name)
-            yield Refusal("emptied", f"{text}; {now}", changes=lost)
+            deletions = tuple(c for c in changes if c.action is Action.DELETE and c.address.kind == kind.name)
+            yield Refusal("emptied", f"{text}; {now}", changes=deletions)
 
 
 def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]) -> Iterator[Refusal]:
     counts = _counts(kinds, difference, changes)
     persons = kinds.persons
-    links = sum(sum(map(len, held.values())) for held in live.links.values())
+    links = sum(sum(map(len, ends.values())) for ends in live.links.values())
     for name, limit in manifest.policy.limits:
-        counted = counts[name]
+        sections = counts[name]
         if limit == MISSING:
             declared = sum(address.kind in persons for address in manifest.resources)
             limit = max(FEW_MISSING, int(declared * SHARE_MISSING))
         if isinstance(limit, int):
-            over = [(sum(counted.values()), float(limit), "")] if sum(counted.values()) > limit else []
+            over = [(sum(sections.values()), float(limit), "")] if sum(sections.values()) > limit else []
         else:
-            bases = {what: links if name in ("attaches", "detaches") else live.totals.get(what, 0) for what in counted}
-            shares = {what: float(limit.rstrip("%")) * base / 100 for what, base in bases.items() if base >= FEW}
-            over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
+            bases = {section: links if name in ("attaches", "detaches") else live.totals.get(section, 0) for section in sections}
+            shares = {section: float(limit.rstrip("%")) * base / 100 for section, base in bases.items() if base >= FEW}
+            over = [(sections[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if sections[w] > share]
         for count, allowed, of in over:
             most = "" if name != "people" or count_affected(kinds, changes).exact else "up to "
             places = "; ".join(f"{c.mark}: {_say_use(use)}" for c in changes for use in _read_carried(c)) if name == "options" else ""
-            what = _WORDS[name][count != 1].format(**kinds.words)
-            text = f"{most}{count} {what}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
+            noun = _WORDS[name][count != 1].format(**kinds.words)
+            text = f"{most}{count} {noun}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
-            stopped = tuple(c for c in changes if _COUNTED[name](c, kinds))
+            stopping = tuple(c for c in changes if _COUNTED[name](c, kinds))
             yield Refusal(
-                f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_list_left_out(difference) if name == "missing" else ()
+                f"limits.{name}", f"{text}; {now}", changes=stopping, left_out=_list_left_out(difference) if name == "missing" else ()
             )
 
 

@@ -45,13 +45,13 @@ def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
 
     A folder that was moved is no other one: of its former files none is there.
     """
-    if manifest.named or not manifest.files:
+    if manifest.has_name or not manifest.files:
         return ""
-    known = {path_of(file) for file in recorded.records.files if _belongs(file, ground, frozenset())}
+    paths = {path_of(file) for file in recorded.records.files if _belongs(file, ground, frozenset())}
     read = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
-    if {posixpath.dirname(path) for path in known} & {posixpath.dirname(path) for path in read}:
+    if {posixpath.dirname(path) for path in paths} & {posixpath.dirname(path) for path in read}:
         return ""
-    return min(filter(ground.exists, known), default="")
+    return min(filter(ground.exists, paths), default="")
 
 
 def _handover(recorded: Recorded, manifest: Manifest, ground: Ground) -> Handover | None:
@@ -89,19 +89,19 @@ def _files_of(recorded: Recorded, manifest: Manifest, ground: Ground, ours: froz
     read = frozenset(recorded.digests.plain(ground.name_file(name)) for name in manifest.files)
     mine = {file for file in recorded.records.files if _belongs(file, ground, ours)}
     paths = {path_of(file) for file in read}
-    given = frozenset(file for file in mine if path_of(file) in paths)
-    if not given:
+    files_read = frozenset(file for file in mine if path_of(file) in paths)
+    if not files_read:
         return Files(read)
-    return Files(read | given, frozenset(file for file in mine - given if not ground.exists(path_of(file))))
+    return Files(read | files_read, frozenset(file for file in mine - files_read if not ground.exists(path_of(file))))
 
 
 def _belongs(file: str, ground: Ground, ours: frozenset[str]) -> bool:
     """Whether a recorded file lies, or lay, on this ground."""
-    called = _identity(file)
+    identity = _identity(file)
     if ground.repository is None:
         # An older release told the files of a ledger of one folder apart too, by what the repository was called then.
-        return called == ground.identity or not called.startswith(HERE)
-    return called in ours
+        return identity == ground.identity or not identity.startswith(HERE)
+    return identity in ours
 
 
 def _identity(file: str) -> str:

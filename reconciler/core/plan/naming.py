@@ -18,14 +18,14 @@ def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Add
     those that were declared by their id."""
     ends = [c for step in steps if isinstance(c := step.change, LinkChange) and _by_name(kinds.links[c.link], c.action)]
     targets, by_id = {c.target: c.target_id for c in ends}, {c.target for c in ends if c.target_key}
-    respelled = {step.change.address for step in steps if step.change.action is Action.RENAME}
+    renames = {step.change.address for step in steps if step.change.action is Action.RENAME}
     looks = _looks({address.kind for address in targets}, live)
     return frozenset(
         address
         for address, live_id in targets.items()
         if address in by_id
         or looks[address.kind].get(live.facts.blur(address.key), set()) - {live_id}
-        or (live_id and address not in respelled and live.things[address.kind][live_id].key != address.key)
+        or (live_id and address not in renames and live.things[address.kind][live_id].key != address.key)
     )
 
 

@@ -62,8 +62,8 @@ def _waves(changes: Sequence[Change], needs: Mapping[int, set[int]]) -> list[int
 def _followers(needs: Mapping[int, set[int]]) -> Mapping[int, Sequence[int]]:
     """Which changes need which."""
     followers: dict[int, list[int]] = defaultdict(list)
-    for i, those in needs.items():
-        for n in those:
+    for i, before in needs.items():
+        for n in before:
             followers[n].append(i)
     return followers
 
@@ -73,7 +73,7 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
     makers = {c.address: i for i, c in enumerate(changes) if c.action in (Action.CREATE, Action.UNARCHIVE)}
     renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
     givers = _givers(kinds, changes, live)
-    doomed: set[tuple[int, int]] = set()
+    soft: set[tuple[int, int]] = set()
     getting: dict[Address, set[int]] = defaultdict(set)
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
@@ -84,26 +84,26 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
             needs[i].update(renames[end] for end in ends if end in renames)
         else:
             kind = kinds[change.address.kind]
-            given = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
-            needs[i].update(given)
-            doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
-            needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
+            before = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
+            needs[i].update(before)
+            soft.update((n, i) for n in before if changes[n].action is Action.DELETE)
+            needs[i].update(makers[owner] for f in change.fields if (owner := definition_at(kind, f.path)) in makers)
     for i, change in enumerate(changes):
         if isinstance(change, ThingChange) and (into := change.into):
             needs[i].update(n for n in getting[into] if _is_moved(changes[n], change, live))
-            needs[i].update(those[into] for those in (makers, renames) if into in those)
+            needs[i].update(table[into] for table in (makers, renames) if into in table)
     for later, first in (*_list_led(kinds, changes, live, makers), *_list_moved(kinds, changes)):
         needs[later].add(first)
-    for i, those in choices.find_needs(kinds, changes, live).items():
-        needs[i].update(those)
-    _spare(needs, sorted(doomed))
+    for i, before in choices.find_needs(kinds, changes, live).items():
+        needs[i].update(before)
+    _spare(needs, sorted(soft))
     return needs
 
 
-def _is_moved(attach: Change, gone: ThingChange, live: Snapshot) -> bool:
+def _is_moved(attach: Change, deletion: ThingChange, live: Snapshot) -> bool:
     """Whether a link is made for somebody who carries what goes."""
     link = attach if isinstance(attach, LinkChange) else None
-    return link is not None and (link.merges is not None or gone.id in live.links.get(link.link, {}).get(link.id or "", ()))
+    return link is not None and (link.merges is not None or deletion.id in live.links.get(link.link, {}).get(link.id or "", ()))
 
 
 def _list_moved(kinds: Kinds, changes: Sequence[Change]) -> Iterator[tuple[int, int]]:
@@ -129,14 +129,14 @@ def _list_led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: M
         kind = kinds[change.address.kind]
         yield from ((i, makers[end]) for end in ends_of(kind, {f.path: f.after for f in change.fields}) if end in makers)
         thing = live.things.get(kind.name, {}).get(change.id or "") if change.action is Action.DELETE else None
-        left = thing.fields if thing else {f.path: f.before for f in change.fields}
-        yield from ((ends[end], i) for end in ends_of(kind, left) if ends.get(end, i) != i)
+        fields = thing.fields if thing else {f.path: f.before for f in change.fields}
+        yield from ((ends[end], i) for end in ends_of(kind, fields) if ends.get(end, i) != i)
 
 
-def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> None:
-    """A deletion needs all that is needed by who takes its value: nothing is lost for ever for what cannot be done then. `doomed` are
+def _spare(needs: dict[int, set[int]], soft: Sequence[tuple[int, int]]) -> None:
+    """A deletion needs all that is needed by who takes its value: nothing is lost for ever for what cannot be done then. `soft` are
     pairs of the two."""
-    for giver, taker in doomed:
+    for giver, taker in soft:
         needs[giver].update(n for n in sorted(needs[taker] - {giver}) if giver not in _find_reached(needs, n))
 
 
@@ -171,10 +171,10 @@ def _givers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[Val
 
 
 def _values(kind: Kind, change: ThingChange, *, taking: bool) -> Iterator[Value]:
-    for moved in change.fields:
-        value = moved.after if taking else moved.before
-        if moved.path in kind.fields and kind.fields[moved.path].moves and value:
-            yield kind.name, moved.path, kind.identity[moved.path].fold(str(value))
+    for field in change.fields:
+        value = field.after if taking else field.before
+        if field.path in kind.fields and kind.fields[field.path].moves and value:
+            yield kind.name, field.path, kind.identity[field.path].fold(str(value))
 
 
 def _topological(changes: Sequence[Change], needs: Mapping[int, set[int]], waves: Sequence[int], rank: Mapping[str, int]) -> Iterator[int]:
@@ -207,10 +207,10 @@ def _cycles(kinds: Kinds, changes: Sequence[Change], needs: Mapping[int, set[int
     return (f"{places}: these {things} exchange unique values in a circle; move one to a free value first, in a plan of its own",)
 
 
-def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
+def closure(steps: Sequence[Step], places: Iterable[int]) -> set[int]:
     """The positions wanted and all that they need."""
     reach: set[int] = set()
-    todo = list(wanted)
+    todo = list(places)
     while todo:
         i = todo.pop()
         if i not in reach:
@@ -219,13 +219,13 @@ def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
     return reach
 
 
-def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
+def without(steps: Sequence[Step], places: Iterable[int]) -> set[int]:
     """The positions that remain when some are left out, with all that need them. Steps stand after what they need."""
-    gone = set(excluded)
+    out = set(places)
     for i, step in enumerate(steps):
-        if step.needs & gone:
-            gone.add(i)
-    return set(range(len(steps))) - gone
+        if step.needs & out:
+            out.add(i)
+    return set(range(len(steps))) - out
 
 
 def find_concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
@@ -234,10 +234,10 @@ def find_concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) ->
     about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}
     while True:
         out = set(range(len(steps))) - without(steps, about)
-        spared = {n for i in out for n in steps[i].needs - out if _dies_for(steps[n].change, steps[i].change)}
-        if not spared:
+        spare = {n for i in out for n in steps[i].needs - out if _dies_for(steps[n].change, steps[i].change)}
+        if not spare:
             return out
-        about |= spared
+        about |= spare
 
 
 def _dies_for(giver: Change, taker: Change) -> bool:
@@ -245,9 +245,9 @@ def _dies_for(giver: Change, taker: Change) -> bool:
     return giver.action is Action.DELETE and taker.target is None and giver.address.kind == taker.address.kind
 
 
-def keep(steps: Sequence[Step], kept: Iterable[int]) -> tuple[Step, ...]:
+def keep(steps: Sequence[Step], places: Iterable[int]) -> tuple[Step, ...]:
     """Only some of the steps, in their order; needs that were left out are no longer named."""
-    order = sorted(kept)
+    order = sorted(places)
     place = {old: new for new, old in enumerate(order)}
     return tuple(Step(steps[i].change, steps[i].wave, frozenset(place[n] for n in steps[i].needs if n in place)) for i in order)
 

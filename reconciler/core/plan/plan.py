@@ -31,7 +31,7 @@ NOBODY = People(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StrongReads:
     """What a plan saw by strong reads, of all that it saw."""
 
     # Live ids, by kind.
@@ -53,7 +53,7 @@ class Context:
     # Whether what an apply destroys is kept for an undo.
     keeps: bool = False
     # What an apply that follows at once need not read again; None where it looks for itself.
-    known: Known | None = None
+    strong_reads: StrongReads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,12 @@ class Plan:
     # What was asked to find what is declared, and in which ways.
     questions: tuple[Question, ...] = ()
     # What those rules are about that this plan carries out, whether they have changes or not.
-    ruled: frozenset[Address] = frozenset()
+    rule_targets: frozenset[Address] = frozenset()
 
     @property
     def unproven(self) -> tuple[Note, ...]:
         """What was sent and never proved, and what is declared and not done now."""
-        return tuple(note for note in self.notes if note.held)
+        return tuple(note for note in self.notes if note.is_open)
 
     @property
     def waiting(self) -> tuple[Note, ...]:
@@ -171,7 +171,9 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         window=live.window or DOCUMENTED_WINDOW,
         times=frozenset(find_time_paths(kinds, manifest, live)),
         losing=count_affected(kinds, [step.change for step in steps]),
-        ruled=frozenset(a for a in live.members if governs(comparison.recorded, manifest.rules[a], live.pairs.get(a)) == scope.rules),
+        rule_targets=frozenset(
+            a for a in live.members if governs(comparison.recorded, manifest.rules[a], live.pairs.get(a)) == scope.rules
+        ),
     )
 
 
@@ -180,12 +182,12 @@ def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
     if scope.whole and scope.entries is None:
         return comparison
     manifest, app_id = comparison.manifest, comparison.live.workspace.app_id
-    asked = {a for a in manifest.resources if is_named(scope, a, app_id) and (scope.entries is None or a in scope.entries)}
-    links = [written for address in asked for written in manifest.resources[address].links.values()]
-    asked |= {end for written in links for end in (*written.present, *written.absent)}
+    addresses = {a for a in manifest.resources if is_named(scope, a, app_id) and (scope.entries is None or a in scope.entries)}
+    links = [written for address in addresses for written in manifest.resources[address].links.values()]
+    addresses |= {end for written in links for end in (*written.present, *written.absent)}
 
     def concerns(refusal: Refusal) -> bool:
-        return not refusal.entries or not asked.isdisjoint(refusal.entries)
+        return not refusal.entries or not addresses.isdisjoint(refusal.entries)
 
     live, difference = comparison.live, comparison.difference
     live = replace(live, refusals=tuple(filter(concerns, live.refusals)))

@@ -1,4 +1,4 @@
-"""Rules held against what they say that they reach, and against their own limits. Pure."""
+"""Rules checked against whom they expect to reach, and against their own limits. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.rule import Membership, Rule
 
-# Of fewer who have something nobody is asked whether they keep it, and no percentage is taken.
+# Where fewer people than this have something, no percentage is taken, and nobody asks how many keep it.
 FEW = 10
 _LIMITS = {Action.ATTACH: "attaches", Action.DETACH: "detaches"}
 
@@ -31,34 +31,34 @@ def check_rules(manifest: Manifest, live: Snapshot, recorded: Recorded, changes:
         rule = manifest.rules[target]
         own = tuple(c for c in changes if isinstance(c, LinkChange) and c.by_rule and c.target == target)
         detaches = sum(change.action is Action.DETACH for change in own)
-        known = governs(recorded, rule, live.pairs.get(target))
-        if why := _find_emptied(rule, members, detaches) if known else _find_unexpected(rule, members, detaches):
+        governs_already = governs(recorded, rule, live.pairs.get(target))
+        if why := _find_emptied(rule, members, detaches) if governs_already else _find_unexpected(rule, members, detaches):
             yield Refusal("rule", f"{rule.mark}: {why}", changes=own)
         for action, name in _LIMITS.items():
             yield from _over_limit(rule, name, members, tuple(c for c in own if c.action is action))
 
 
 def _find_emptied(rule: Rule, members: Membership, detaches: int) -> str:
-    """Whether nobody matches a rule any more that was applied: what it asks about may be gone, rather than all its people."""
+    """Whether nobody matches a rule any more that was applied before: perhaps what it asks about is gone, not all its people."""
     if members.matching or not detaches or not rule.expected.least:
         return ""
     return f"nobody matches any more, and {detaches:,} would lose it; correct the rule, or write `expect: {{min: 0}}`"
 
 
 def _find_unexpected(rule: Rule, members: Membership, detaches: int) -> str:
-    """How whom a rule reaches is not what it expects; empty where it is."""
+    """How those whom a rule reaches differ from what it expects; empty where they do not."""
     number, expected = len(members.matching), rule.expected
     most = expected.most if expected.most is not None else None if expected.everybody or members.total is None else members.total - 1
-    kept = len(members.having & members.matching) if rule.links == "declared" else len(members.having) - detaches
+    staying = len(members.having & members.matching) if rule.links == "declared" else len(members.having) - detaches
     if number < expected.least:
         return f"{number:,} match, and at least {expected.least:,} are expected; correct the rule, or write `expect: {{min: {number}}}`"
     if most is not None and number > most:
         every, way = ("everybody matches", "all") if number == members.total else (f"{number:,} match", str(number))
         return f"{every}, and at most {most:,} are expected; correct the rule, or write `expect: {{max: {way}}}`"
-    if len(members.having) >= FEW and kept * 100 < expected.kept * len(members.having):
+    if len(members.having) >= FEW and staying * 100 < expected.kept * len(members.having):
         keep = "match" if rule.links == "declared" else "would keep it"
-        share = f"{kept:,} of the {len(members.having):,} who have it {keep}, and {expected.kept:g} % are expected to keep it"
-        return f"{share}; correct the rule, or write `expect: {{keep: {kept * 100 // len(members.having)}%}}`"
+        share = f"{staying:,} of the {len(members.having):,} who have it {keep}, and {expected.kept:g} % are expected to keep it"
+        return f"{share}; correct the rule, or write `expect: {{keep: {staying * 100 // len(members.having)}%}}`"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Hold: a fresh comparison is held against a saved plan; what the plan does not have makes it stale."""
+"""Saved plans: a fresh comparison is checked against the saved plan, and a change that the plan lacks makes it stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
-from reconciler.core.model.attempt import Disproved, Place
+from reconciler.core.model.attempt import Disproof, Place
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -49,10 +49,10 @@ def read_ids(saved: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Ad
 
 
 @dataclass(frozen=True, slots=True)
-class Enclosed:
+class Enclosure:
     """What a saved plan holds beside its document."""
 
-    # The manifest's own texts, for a plan that needs nothing beside it; such a one is confidential.
+    # The texts of the manifest, for a plan that needs no other file; such a plan is confidential.
     files: Mapping[str, str] | None = None
     # The live ids of what was as declared when it was planned: the base of drift for what it does not touch.
     as_declared: Mapping[Address, str] = field(default_factory=dict)
@@ -62,21 +62,21 @@ class Enclosed:
     rules: Mapping[str, str | None] = field(default_factory=dict)
 
 
-NOTHING = Enclosed()
+NOTHING = Enclosure()
 
 
-def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> PlanDocument:
+def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosure: Enclosure = NOTHING) -> PlanDocument:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
     saved = document(kinds, plan)
     for written, change in zip(saved["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
         written["id_digest"] = digest(salt, change.id) if change.id else None
         written["name_digest"] = digest(salt, change.label) if change.label else None
-        for named, moved in zip(written["fields"], change.fields, strict=True):
-            del named["before"], named["after"]
-            named.pop("was", None)
-            named["before_digest"] = digest(salt, moved.before)
-    head: SavedDocument = {"confidential": True} if enclosed.files is not None else {}
+        for field_document, field_change in zip(written["fields"], change.fields, strict=True):
+            del field_document["before"], field_document["after"]
+            field_document.pop("was", None)
+            field_document["before_digest"] = digest(salt, field_change.before)
+    head: SavedDocument = {"confidential": True} if enclosure.files is not None else {}
     head.update({"applicable": True, "salt": salt, "approved": list(plan.approved)})
     if plan.scope.moved:
         head["moved"] = True
@@ -85,38 +85,38 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
     if plan.scope.since or plan.scope.rules:
         head["rest"] = list_rest(plan)
     whole: PlanDocument = {**head, **saved}
-    _enclose(whole, enclosed, plan.workspace.app_id)
+    _enclose(whole, enclosure, plan.workspace.app_id)
     whole["seal"] = seal(whole)
     return whole
 
 
-def _enclose(whole: PlanDocument, enclosed: Enclosed, app_id: str) -> None:
+def _enclose(whole: PlanDocument, enclosure: Enclosure, app_id: str) -> None:
     """Add what a saved plan holds beside its document."""
-    whole["as_declared"] = {show_address(address, app_id): live_id for address, live_id in sorted(enclosed.as_declared.items())}
-    if enclosed.rules:
-        whole["rules"] = dict(enclosed.rules)
-    doubts = enclosed.doubts
+    whole["as_declared"] = {show_address(address, app_id): live_id for address, live_id in sorted(enclosure.as_declared.items())}
+    if enclosure.rules:
+        whole["rules"] = dict(enclosure.rules)
+    doubts = enclosure.doubts
     if doubts.disproved or doubts.undone:
-        disproved = [(*write.place, write.sent) for write in doubts.disproved]
-        whole["doubts"] = {"disproved": disproved, "undone": list(doubts.undone)}
-    if enclosed.files is not None:
-        whole["files"] = dict(enclosed.files)
+        disproofs = [(*write.place, write.sent_at) for write in doubts.disproved]
+        whole["doubts"] = {"disproved": disproofs, "undone": list(doubts.undone)}
+    if enclosure.files is not None:
+        whole["files"] = dict(enclosure.files)
 
 
 def list_rest(plan: Plan) -> list[tuple[str, str, str | None, list[str]]]:
-    """What is left out of the things that a plan changes: action and ends as a saved plan names them, and the fields."""
+    """What is left out of the changes of a plan: their actions and ends as a saved plan names them, and the fields."""
     sources = {change.address for change in plan.changes}
     return [(*subject_of(c, plan.workspace.app_id), [f.path for f in c.fields]) for c in plan.rest if c.address in sources]
 
 
-# What only an apply needs of a saved plan, and of its changes.
+# The keys of a saved plan, and of its changes, that only an apply needs.
 _FOR_APPLY = frozenset(
     {"rest", "confidential", "salt", "files", "seal", "as_declared", "doubts", "rules", "id_digest", "name_digest", "before_digest"}
 )
 
 
 def to_look_at(saved: PlanDocument) -> PlanDocument:
-    """A saved plan as one to look at: without digests, seal and embedded manifest, so that nothing can be applied from it."""
+    """A saved plan to look at. Without its digests, its seal and the embedded manifest it cannot be applied."""
     if "applicable" not in saved:
         return saved
     changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in saved["changes"]]
@@ -131,8 +131,8 @@ def read_doubts(saved: PlanDocument) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
     if "doubts" not in saved:
         return Doubts()
-    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in saved["doubts"]["disproved"])
-    return Doubts(disproved, tuple(LiveLink(*link) for link in saved["doubts"]["undone"]))
+    disproofs = tuple(Disproof(Place(*place), float(sent_at)) for *place, sent_at in saved["doubts"]["disproved"])
+    return Doubts(disproofs, tuple(LiveLink(*link) for link in saved["doubts"]["undone"]))
 
 
 def subject_in(change: ChangeDocument) -> Subject:
@@ -142,10 +142,10 @@ def subject_in(change: ChangeDocument) -> Subject:
 
 def group_changes(changes: Iterable[ChangeDocument]) -> dict[Subject, list[ChangeDocument]]:
     """Changes by their subjects. What is done in two turns stands there twice."""
-    grouped: dict[Subject, list[ChangeDocument]] = {}
+    groups: dict[Subject, list[ChangeDocument]] = {}
     for change in changes:
-        grouped.setdefault(subject_in(change), []).append(change)
-    return grouped
+        groups.setdefault(subject_in(change), []).append(change)
+    return groups
 
 
 def digest(salt: str, value: Any) -> str:
@@ -167,8 +167,8 @@ _LOSING = (Action.DELETE.value, Action.ARCHIVE.value, Action.DETACH.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What is left to do of a saved plan, or why it is stale."""
+class Verdict:
+    """What is still to do of a saved plan, or why it is stale."""
 
     # The steps of the fresh plan that are in the saved one, by their positions.
     keep: frozenset[int]
@@ -184,22 +184,22 @@ def list_touched(saved: PlanDocument) -> frozenset[str]:
     return frozenset(end for end in ends if end)
 
 
-def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
-    """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
+def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Verdict:
+    """Check the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
     app_id, salt = live.workspace.app_id, saved["salt"]
     planned = group_changes(saved["changes"])
     sources = {subject.address for subject in planned}
-    moved = _list_moved(saved, steps, planned, app_id)
+    differences = _list_moved(saved, steps, planned, app_id)
     bringing = {c["address"] for c in saved["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
         change = step.change
         subject = subject_of(change, app_id)
-        # What somebody brings along from the archive could not be planned: it is left to the next plan.
+        # Nobody could plan the links and values that come back from the archive: they are left to the next plan.
         along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
         if isinstance(change, LinkChange) and (change.merges or change.by_rule):
-            # Who is to be moved, or matches, may have changed since, and what goes is not deleted before all are moved.
-            keep |= {i} if subject in planned or i in moved else set()
+            # Since then other people may carry it or match. Nothing is deleted before all of them are moved.
+            keep |= {i} if subject in planned or i in differences else set()
             fresh.add(subject)
             continue
         if subject.address not in sources or along:
@@ -217,18 +217,18 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     names = {show_address(address, app_id): address for address in manifest.resources}
     rest = [subject for subject, turns in planned.items() if subject not in fresh and not _is_of_many(turns[0]) for _ in turns]
     unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
-    awaited = {subject.address for subject in unmade}
-    stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, awaited))]
-    return Held(frozenset(keep), tuple(sorted(stale)), unmade)
+    addresses = {subject.address for subject in unmade}
+    stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, addresses))]
+    return Verdict(frozenset(keep), tuple(sorted(stale)), unmade)
 
 
 def _is_of_many(planned: ChangeDocument) -> bool:
-    """Whether somebody is reached by a merge or a rule, and may be so no more."""
+    """Whether a merge or a rule reaches this person, which may end at any time."""
     return bool(planned.get("merges") or planned.get("by_rule"))
 
 
 def _list_moved(saved: PlanDocument, steps: Sequence[Step], planned: Container[Subject], app_id: str) -> Set[int]:
-    """The steps that move somebody for a merge whose end was planned, or of whom a part was, by their positions."""
+    """The positions of the steps that move somebody for a merge that was planned, as a whole or in part."""
     ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
     merging = {end for change in ends if subject_of(change, app_id) in planned for end in (change.into, change.address)}
     moving = {c["address"] for c in saved["changes"] if c.get("merges") and c["action"] == Action.DETACH}
@@ -238,30 +238,30 @@ def _list_moved(saved: PlanDocument, steps: Sequence[Step], planned: Container[S
 def say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
     fields = {field["path"]: field["before_digest"] for field in planned["fields"]}
-    if (known := planned.get("id_digest")) and change.id and known != digest(salt, change.id):
+    if (id_digest := planned.get("id_digest")) and change.id and id_digest != digest(salt, change.id):
         return "another thing has this name now"
-    if (called := planned.get("name_digest")) and called != digest(salt, change.label):
+    if (name_digest := planned.get("name_digest")) and name_digest != digest(salt, change.label):
         return f"it is called {change.label!a} now, and had another name when this was planned"
     new = [f.path for f in change.fields if f.path not in fields]
     if new:
         return f"{', '.join(new)} was not in the plan"
-    moved = [f.path for f in change.fields if digest(salt, f.before) != fields[f.path]]
-    return f"{', '.join(moved)} is no longer what it was when this was planned" if moved else ""
+    paths = [f.path for f in change.fields if digest(salt, f.before) != fields[f.path]]
+    return f"{', '.join(paths)} is no longer what it was when this was planned" if paths else ""
 
 
 def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str]:
-    """Changes that need another one which the plan does not have: what they build on is gone."""
+    """Changes that need another change which the plan lacks: the thing that they build on is gone."""
     for i in sorted(keep):
         change = steps[i].change
         for n in sorted(steps[i].needs - keep):
             yield f"{change.action} {show_address(change.address, app_id)}: {show_address(steps[n].change.address, app_id)} is gone"
 
 
-def _why_lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
-    """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and not awaited either."""
+def _why_lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, addresses: Set[str]) -> str:
+    """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and nothing will create it."""
     if planned.action in (*_LOSING, *_MAKING):
         return ""
-    for end in sorted({planned.address, planned.target or planned.address} - awaited):
+    for end in sorted({planned.address, planned.target or planned.address} - addresses):
         address = names.get(end)
         if address is None or live.of(address) is None:
             return f"{end} is gone"

@@ -42,7 +42,7 @@ class DriftDocument(TypedDict):
     recorded: bool
     # Entries of which nothing can be said.
     refused: NotRequired[int]
-    # Entries of which nobody knows what became of what was sent.
+    # Entries for which a call was sent whose end is unknown.
     unproven: NotRequired[int]
     # Whether that is so of all of them.
     blind: NotRequired[bool]
@@ -77,17 +77,17 @@ class FieldDocument(TypedDict):
 
 
 class MovedDocument(TypedDict):
-    """How something came to be otherwise than it was applied."""
+    """Since when something is no longer as applied, and by whom."""
 
     # How it was, in a word.
     was: str
     # How it is now.
     now: str
-    # When it moved, if that is exact, else when it was last known to be as applied; null where nobody knows.
+    # When it changed, if that is known exactly; else when it was last known to be as applied; null where nothing is known.
     since: str | None
     # Whether Intercom says when it moved.
     exact: bool
-    # Who moved it; null where Intercom does not say.
+    # Who changed it; null where Intercom does not say.
     by: str | None
     # How often it was put right within thirty days.
     put_right: int
@@ -124,9 +124,9 @@ class ChangeDocument(_Either):
     uses: NotRequired[dict[str, int | None]]
     # Which of these counts are minima.
     at_least: NotRequired[list[str]]
-    # Where it may be used too, and nobody can count.
+    # Other places where it may be used, which nobody can count.
     uncounted: NotRequired[list[str]]
-    # Of a link: what goes into its other end, where it is made for that.
+    # Of a link: the thing that is merged into its other end, where the link is made for that.
     merges: NotRequired[str]
     # Of a link: whether a rule says so, and no entry.
     by_rule: NotRequired[bool]
@@ -264,7 +264,7 @@ class SavedDocument(TypedDict):
     moved: NotRequired[bool]
     # Whether what Intercom did not take is tried again.
     retry: NotRequired[bool]
-    # What the base does not explain of the things that it changes: action, ends and fields.
+    # What the base does not explain of the changed things: action, ends and fields.
     rest: NotRequired[list[Annotated[tuple[str, str, str | None, list[str]], Strict(False)]]]
 
 
@@ -285,7 +285,7 @@ class SubjectDocument(TypedDict):
     held: NotRequired[bool]
 
 
-# Strict, as are all parts of it: a number is no text, and no other way round.
+# Strict in all its parts: no number is taken for a text, and no text for a number.
 @with_config(ConfigDict(strict=True))
 class PlanDocument(SavedDocument, SubjectDocument):
     """A plan."""
@@ -327,12 +327,13 @@ class PlanDocument(SavedDocument, SubjectDocument):
 
 @cache
 def _adapter() -> TypeAdapter[PlanDocument]:
-    # Only who reads a plan file waits for it to be built.
+    # Built when the first plan file is read: others need not wait for it.
     return TypeAdapter(PlanDocument)
 
 
 def is_plan(value: Any) -> TypeGuard[PlanDocument]:
-    """Whether a value from a JSON file is a plan. It names a manifest or a run, and one that can be applied holds digests, no values."""
+    """Whether a value from a JSON file is a plan. A plan names a manifest or a run. One that can be applied holds digests instead of
+    values."""
     try:
         _adapter().validate_python(value)
     except ValidationError:
@@ -342,5 +343,5 @@ def is_plan(value: Any) -> TypeGuard[PlanDocument]:
     bare = [field for field in fields if field.keys() <= {"path", "cause", "before_digest"}]
     if applicable and not (value.get("salt") and len(bare) == len(fields) and all(field.get("before_digest") for field in fields)):
         return False
-    named = run or (manifest and (manifest["paths"] or not applicable))
-    return bool(named) and all({"before", "after"} <= field.keys() for field in fields if field not in bare)
+    has_source = run or (manifest and (manifest["paths"] or not applicable))
+    return bool(has_source) and all({"before", "after"} <= field.keys() for field in fields if field not in bare)

@@ -18,7 +18,7 @@ from reconciler.core.plan.order import Step
 
 
 def note_unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...]:
-    """A note for every target that no declared address is: a typo would read as nothing to do."""
+    """A note for every target that matches no declared address: otherwise a typo would look like nothing to do."""
     names = [globs.names(address, app_id) for address in manifest.resources]
     empty = [glob for glob in scope.target if not any(globs.matches([glob], n) for n in names)]
     return tuple(Note("excluded", f"nothing declared matches --target {glob}") for glob in empty)
@@ -42,9 +42,9 @@ class Scope:
     moved: bool = False
     # The globs that mean only themselves.
     exact: frozenset[str] = frozenset()
-    # Whether it has also what Intercom did not take before.
+    # Whether it also tries again what Intercom did not take before.
     retry: bool = False
-    # Only what follows from what was written since this manifest; None for all.
+    # Only what follows from changes of the manifest since this one; None for all.
     since: Manifest | None = None
     # Only who began or ceased to match a rule that was applied.
     rules: bool = False
@@ -56,7 +56,7 @@ class Scope:
         return not (self.target or self.exclude or self.since or self.rules)
 
     def among(self, addresses: Iterable[Address]) -> Scope:
-        """The same scope, where each glob that is one of these addresses means that one alone."""
+        """The same scope. A glob that is itself one of these addresses means that one alone."""
         written = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
         return replace(self, exact=self.exact.union(written.intersection(map(str, addresses)))) if written else self
 
@@ -76,19 +76,19 @@ def _names_of(change: Change, app_id: str) -> tuple[str, ...]:
 
 
 def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
-    """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
+    """The steps that the scope admits. What a target needs comes along; what needs an excluded step stays behind, and is named."""
     if not (scope.target or scope.exclude) and scope.only is None:
         return steps, ()
     names = [_names_of(step.change, live.workspace.app_id) for step in steps]
-    wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}
-    excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n, scope.exact)}
+    targets = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}
+    exclusions = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n, scope.exact)}
     if scope.only is not None:
-        wanted = {i for i in wanted if not scope.only.isdisjoint(globs.names(steps[i].change.address, live.workspace.app_id))}
-    possible = order.without(steps, excluded)
-    kept = order.closure(steps, wanted & possible)
-    behind = sorted(i for i in wanted - excluded - possible)
+        targets = {i for i in targets if not scope.only.isdisjoint(globs.names(steps[i].change.address, live.workspace.app_id))}
+    possible = order.without(steps, exclusions)
+    places = order.closure(steps, targets & possible)
+    behind = sorted(i for i in targets - exclusions - possible)
     notes = tuple(is_behind(steps[i].change.address) for i in behind)
-    return order.keep(steps, kept), notes
+    return order.keep(steps, places), notes
 
 
 def list_concerned(kinds: Kinds, scope: Scope, changes: Sequence[Change], live: Snapshot) -> frozenset[Address]:
@@ -106,12 +106,13 @@ def is_behind(address: Address) -> Note:
 EVERYTHING = Scope()
 
 
-def narrow(kinds: Kinds, manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:
-    """Only the wanted resources, the ends of their links and references, and the kinds whose listing is whole, which cost one read."""
+def narrow(kinds: Kinds, manifest: Manifest, keeps: Callable[[Address], bool]) -> Manifest:
+    """Only the resources that `keeps` admits, the ends of their links and references, and the kinds whose listing is whole, which cost
+    one read."""
     whole = {kind.name for kind in kinds if kind.whole}
-    kept = {address for address in manifest.resources if wanted(address)}
-    ends = {end for address in kept for links in manifest.resources[address].links.values() for end in (*links.present, *links.absent)}
-    ends |= {end for address in kept for end in ends_of(kinds[address.kind], manifest.resources[address].fields)}
-    keep = kept | ends | {address for address in manifest.resources if address.kind in whole}
+    addresses = {address for address in manifest.resources if keeps(address)}
+    ends = {end for address in addresses for links in manifest.resources[address].links.values() for end in (*links.present, *links.absent)}
+    ends |= {end for address in addresses for end in ends_of(kinds[address.kind], manifest.resources[address].fields)}
+    keep = addresses | ends | {address for address in manifest.resources if address.kind in whole}
     beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.is_gone)
     return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep}, beside=beside)

@@ -1,4 +1,4 @@
-"""Two plans, two manifests or two runs side by side: what only one of them has, and what both have and say otherwise. Pure."""
+"""Two plans, two manifests or two runs side by side: what only one of them has, and where the two differ. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.core.plan.saved import group_changes
 from reconciler.core.plan.schema import FieldDocument, PlanDocument
 from reconciler.core.plan.touched import Subject
 
-# What one side says of each subject, by path; what is done in two turns stands twice.
+# What one side says of each subject, by path. A change that takes two turns stands twice.
 Rows = Mapping[Subject, Sequence[Mapping[str, Any]]]
 # The two values of one path as they are shown.
 Show = Callable[[Subject, str, Any, Any], tuple[Any, Any]]
@@ -27,7 +27,7 @@ _KEPT = ("state", "protect", "missing", "recreate", "free", "quiet", "used_by", 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the two sides say otherwise."""
+    """One path on which the two sides differ."""
 
     # Of what: a field, or a key of the entry.
     path: str
@@ -45,7 +45,7 @@ class Unlike:
     subject: Subject
     # The side that alone has it, `a` or `b`; empty where both have it.
     only: str = ""
-    # Where both have it: what they say otherwise.
+    # Where both have it: the paths on which they differ.
     parts: tuple[Part, ...] = ()
 
 
@@ -54,7 +54,8 @@ def _as_it_is(subject: Subject, path: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def compare_rows(a: Rows, b: Rows, show: Show = _as_it_is) -> list[Unlike]:
-    """What only one side has, in its own order, the first side first; and where each stands on the first side, what both say otherwise."""
+    """What only one side has, in its own order, the first side first. What both have and say differently stands where the first side has
+    it."""
     unlike: list[Unlike] = []
     for subject, turns in a.items():
         others = b.get(subject, ())
@@ -119,9 +120,9 @@ def _read_resource(resource: Resource, app_id: str) -> Mapping[str, Any]:
         for side in ("present", "absent")
         if (ends := attrgetter(side)(written)) or side == "present"
     }
-    kept = {name: hide(value, False) for name in _KEPT if (value := getattr(resource, name)) not in (None, False, "", ())}
+    keys = {name: hide(value, False) for name in _KEPT if (value := getattr(resource, name)) not in (None, False, "", ())}
     ends = {name: str(end) for name, end in (("into", resource.into), ("replaced_by", resource.successor)) if end}
-    return {**resource.fields, **links, **kept, **ends}
+    return {**resource.fields, **links, **keys, **ends}
 
 
 def compare_runs(a: Sequence[Done], b: Sequence[Done]) -> list[Unlike]:

@@ -1,4 +1,4 @@
-"""Within: a plan held against one that people reviewed, change by change."""
+"""Within: a plan is compared with the one that people reviewed, change by change."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from reconciler.core.plan.touched import Subject, subject_of
 TOPIC = "not reviewed"
 
 
-def note_unreviewed(plan: Plan, reviewed: PlanDocument) -> Plan:
+def note_unreviewed(plan: Plan, review: PlanDocument) -> Plan:
     """The plan, which tells of every change that does not stand in the reviewed one.
 
     A change stands there with its action, its address, its fields and their values before; the values after are those of the manifest,
     which has to be the same.
+
     """
-    return replace(plan, notes=(*_find_unreviewed(plan, reviewed), *plan.notes))
+    return replace(plan, notes=(*_find_unreviewed(plan, review), *plan.notes))
 
 
 def list_unreviewed(plan: Plan) -> list[Note]:
-    """What such a plan tells of."""
+    """The notes on changes that nobody reviewed."""
     return [note for note in plan.notes if note.topic == TOPIC]
 
 
-def _find_unreviewed(plan: Plan, reviewed: PlanDocument) -> Iterator[Note]:
+def _find_unreviewed(plan: Plan, review: PlanDocument) -> Iterator[Note]:
     here = {"app_id": plan.workspace.app_id, "region": plan.workspace.region}
-    if reviewed["workspace"] != here:
-        yield Note(TOPIC, f"the reviewed plan is for workspace {reviewed['workspace']['app_id']}")
+    if review["workspace"] != here:
+        yield Note(TOPIC, f"the reviewed plan is for workspace {review['workspace']['app_id']}")
         return
-    if reviewed.get("manifest", {}).get("digest") != plan.digest:
+    if review.get("manifest", {}).get("digest") != plan.digest:
         yield Note(TOPIC, "the reviewed plan is of another manifest, or a variable in it has another value")
         return
-    planned = group_changes(reviewed["changes"])
-    for unreviewed in plan.changes:
-        if reason := _say_new(planned, unreviewed, plan.workspace.app_id, reviewed["salt"]):
-            yield Note(TOPIC, f"{unreviewed.action} {reason}", unreviewed.address, unreviewed.mark)
+    planned = group_changes(review["changes"])
+    for change in plan.changes:
+        if reason := _say_new(planned, change, plan.workspace.app_id, review["salt"]):
+            yield Note(TOPIC, f"{change.action} {reason}", change.address, change.mark)
 
 
 def _say_new(planned: Mapping[Subject, list[ChangeDocument]], change: Change, app_id: str, salt: str) -> str:
-    """Why a change is none of those that were reviewed; empty where it is one."""
+    """Why a change is not one of those that were reviewed; empty where it is."""
     subject = subject_of(change, app_id)
     to = f"{subject.target}: " if subject.target else ""
     # What is done in two turns stands there twice.
@@ -56,7 +57,7 @@ def _say_new(planned: Mapping[Subject, list[ChangeDocument]], change: Change, ap
 
 
 def _say_wider(turn: ChangeDocument, change: Change) -> str:
-    """Why a change is more than what was reviewed, though it is the same one: it touches more people."""
+    """Why a change is wider than the reviewed one: it touches more people."""
     was = turn["people"]
     if change.people is None or (was is not None and change.people <= was):
         return ""

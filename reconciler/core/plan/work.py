@@ -1,4 +1,4 @@
-"""Work: what is left to do of a plan that was saved, held against what it would be now."""
+"""Work: what is left to do of a saved plan, by a fresh plan of the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reconciler.core.plan.gates import Approval, list_held, list_standing, list_
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import keep
 from reconciler.core.plan.plan import Context, Plan, without_entries
-from reconciler.core.plan.saved import Held, hold, read_doubts, read_ids, read_refusals, subject_in
+from reconciler.core.plan.saved import Verdict, hold, read_doubts, read_ids, read_refusals, subject_in
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.core.plan.touched import Subject, subject_of
 from reconciler.errors import Stale
@@ -47,7 +47,7 @@ class Proposal:
     @property
     def rules(self) -> Mapping[str, str | None]:
         """The rules that were read and are carried out by this plan, by what their people have, with the day that was today for them."""
-        members = {a: m for a, m in self.comparison.live.members.items() if a in self.plan.ruled}
+        members = {a: m for a, m in self.comparison.live.members.items() if a in self.plan.rule_targets}
         return {str(address): m.day.isoformat() if m.day else None for address, m in sorted(members.items())}
 
     @property
@@ -81,8 +81,8 @@ class Work:
     approvals: Approvals = NO_APPROVALS
     # What people approved of it.
     approved: tuple[Approval, ...] = ()
-    # What to say of approvals given for nothing of it.
-    unused: tuple[str, ...] = ()
+    # What to say of approvals that cover nothing in it.
+    warnings: tuple[str, ...] = ()
     # Why entries are left out of it, where the policy lets the rest pass.
     refused: tuple[Refusal, ...] = ()
     # What stays unproven or undone beside it.
@@ -90,16 +90,16 @@ class Work:
     # What only waits beside it.
     waiting: tuple[Note, ...] = ()
     # Who carries what it deletes, as far as that was read already.
-    carried: Carriers = field(default_factory=dict)
+    carriers: Carriers = field(default_factory=dict)
 
     @property
     def due(self) -> tuple[Note, ...]:
-        """Whom the rules that it carries out leave for later."""
+        """The people whom the rules that it carries out leave for later."""
         return tuple(note for note in self.planned.plan.notes if note.topic == DUE)
 
 
 class _Parted(NamedTuple):
-    """What the policy holds of a plan whose rest is applied."""
+    """The part of a plan that the policy holds back while the rest is applied."""
 
     # Why it does.
     refused: tuple[Refusal, ...] = ()
@@ -113,32 +113,33 @@ def hold_work(
     """What is left to do of a saved plan, a fresh one being what it would be now.
 
     `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
+
     """
     approved = approvals_of(saved, fresh[0], whole, approvals, context.now)
-    unused = _list_unused(saved, fresh, approvals)
-    saved, plan, parted = _part(saved, fresh, whole, approved, context)
+    warnings = _list_unused(saved, fresh, approvals)
+    saved, plan, part = _part(saved, fresh, whole, approved, context)
     comparison = fresh[1]
-    held = hold(saved, plan.steps, comparison.manifest, comparison.live)
-    # Of what is in doubt the plan is not stale: nobody can say what became of it.
+    verdict = hold(saved, plan.steps, comparison.manifest, comparison.live)
+    # What is in doubt does not make the plan stale: nobody can say what became of it.
     doubts = [r for r in plan.refused if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
     refuse(list_stopping(doubts, whole.policy))
-    # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
-    refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else (), unused)
-    if held.stale:
-        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), unused)
-    work = _compile(saved, (plan, comparison), whole, approvals, held, context)
+    # Where nothing is left to do, no approval is needed: a plan that was carried out is simply done.
+    refuse(refused if verdict.keep or verdict.stale or verdict.unmade or not saved["changes"] else (), warnings)
+    if verdict.stale:
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(verdict.stale[:20]))
+    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), warnings)
+    work = _compile(saved, (plan, comparison), whole, approvals, verdict, context)
     left = replace(
-        work, approvals=approvals, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade)
+        work, approvals=approvals, approved=approved, warnings=warnings, refused=part.refused, unmade=(*work.unmade, *part.unmade)
     )
     return replace(left, unproven=_list_unproven(saved, plan, comparison, whole), waiting=plan.waiting)
 
 
 def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
-    """What to say of approvals given for nothing that a saved plan was refused for, or is now."""
+    """What to say of approvals that match no refusal of the saved plan, neither then nor now."""
     plan, comparison = fresh
     if not plan.undoes and any(find_owned_detaches(comparison.manifest, plan.changes)):
-        # It may be the one under which these were planned, which the plan does not keep.
+        # It may be the approval under which these were planned; the plan does not keep that one.
         return ()
     then = (*saved.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved)))
     return approvals.warn_unused((*then, *(refusal.approve for refusal in plan.refused)))
@@ -147,53 +148,53 @@ def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals:
 def _part(
     saved: PlanDocument, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
 ) -> tuple[PlanDocument, Plan, _Parted]:
-    """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
+    """A saved plan and a fresh one without the entries that are refused, then or now, where the policy holds back only these."""
     (plan, comparison), app_id = fresh, fresh[1].live.workspace.app_id
     now = list_held(list_standing(plan.refused, approved), manifest.policy)
-    # What was left out when it was planned is not in the plan, whatever is approved since.
-    known = read_refusals(saved) if saved.get("held") else list_standing(read_refusals(saved), approved)
-    then = list_held(known, manifest.policy)
+    # What was left out when it was planned stays out, whatever was approved since.
+    refusals = read_refusals(saved) if saved.get("held") else list_standing(read_refusals(saved), approved)
+    then = list_held(refusals, manifest.policy)
     refused_now = {show_address(entry, app_id) for r in now for entry in r.entries}
     names = refused_now | {str(entry) for r in then for entry in r.entries}
     if not names:
         return saved, plan, _Parted()
     rest = without_entries(comparison, plan, lambda address: show_address(address, app_id) in names, context.version)
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
-    left, kept = list[ChangeDocument](), list[ChangeDocument]()
+    outside, inside = list[ChangeDocument](), list[ChangeDocument]()
     for change in saved["changes"]:
         subject = subject_in(change)
-        (kept if names.isdisjoint(subject[1:]) and subject not in out else left).append(change)
+        (inside if names.isdisjoint(subject[1:]) and subject not in out else outside).append(change)
     refused = (*now, *(r for r in then if refused_now.isdisjoint(map(str, r.entries))))
-    return {**saved, "changes": kept}, rest, _Parted(refused, tuple(map(subject_in, left)))
+    return {**saved, "changes": inside}, rest, _Parted(refused, tuple(map(subject_in, outside)))
 
 
 def _compile(
-    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, held: Held, context: Context
+    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, verdict: Verdict, context: Context
 ) -> Work:
     """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
     plan, comparison = fresh
-    steps = keep(plan.steps, held.keep)
+    steps = keep(plan.steps, verdict.keep)
     jobs = compile_steps(comparison.kinds, steps, context.version, unsure(comparison.kinds, steps, comparison.live))
     refuse(over_calls(approvals, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
     plan = replace(plan, steps=steps, jobs=jobs)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
     planned = Proposal(plan, comparison, read_ids(saved, whole, comparison.live.workspace.app_id), read_doubts(saved))
     natural = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
-    return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
+    return Work(planned, jobs, whole, verdict.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
 
 
 def _list_unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
-    """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
+    """What is unproven besides a saved plan: what is so now, and what was so when it was made and has not become as declared since."""
     app_id = comparison.live.workspace.app_id
     now = {show_address(note.address, app_id): note for note in plan.unproven if note.address}
-    gone = (address for address, r in comparison.manifest.resources.items() if r.is_gone and address not in comparison.live.pairs)
-    done = {show_address(address, app_id) for address in (*as_declared(comparison), *gone)}
+    buried = (address for address, r in comparison.manifest.resources.items() if r.is_gone and address not in comparison.live.pairs)
+    names_done = {show_address(address, app_id) for address in (*as_declared(comparison), *buried)}
     names = {show_address(address, app_id): address for address in whole.resources}
-    then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
-    kept = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), held=True) for u in then)
-    return (*now.values(), *kept)
+    then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in names_done]
+    notes = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), is_open=True) for u in then)
+    return (*now.values(), *notes)
 
 
 def refuse_whole(planned: Proposal) -> None:
-    """Raises Refused where a plan is refused as a whole; what its policy holds of it is left out."""
+    """Raises Refused where a plan is refused as a whole, not where its policy holds back single entries."""
     refuse(list_stopping(planned.plan.refused, planned.manifest.policy))

@@ -19,8 +19,8 @@ from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, ta
 
 def find_records(recorded: Recorded, kind: Kind, address: Address) -> Sequence[Record]:
     """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
-    for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
-        if records := recorded.records.under(kind.name, recorded.digests.thing(recorded.app_id, spelled)):
+    for spelling in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
+        if records := recorded.records.under(kind.name, recorded.digests.thing(recorded.app_id, spelling)):
             return records
     if record := recorded.of(kind.name, id_in(address) or address.key):
         return [record]
@@ -71,7 +71,7 @@ class Adoption:
     # The records of what becomes ours.
     records: tuple[Record, ...]
     # How much is left out, by why.
-    left: Mapping[str, int] = field(default_factory=dict)
+    omissions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def takes(self) -> int:
@@ -80,17 +80,17 @@ class Adoption:
 
 def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
     """What is declared and live, but for what is in doubt, and what is declared as not being there."""
-    finds, records, left = [], [], Counter[str]()
+    finds, records, omissions = [], [], Counter[str]()
     sides = take_stock(comparison.live, comparison.difference, (), comparison.live.pairs, comparison.manifest.policy.links)
     for address, resource in sorted(comparison.manifest.resources.items()):
         thing = comparison.live.of(address)
         if why := _why_left(writer, comparison, resource, thing):
-            left[why] += 1
+            omissions[why] += 1
         elif thing is not None:
             find, record = _adopt_one(writer, resource, thing, owners, sides)
             finds.append(find)
             records += [record] if find.is_taken else []
-    return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
+    return Adoption(tuple(finds), tuple(records), dict(sorted(omissions.items())))
 
 
 def _why_left(writer: RecordWriter, comparison: Comparison, resource: Resource, thing: Live | None) -> str:
@@ -123,14 +123,14 @@ def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Ow
 def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
     find, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
-    confirmed = sum(1 for _ in list_new_ties(None, record.links)) if record and find.standing is not Standing.FOREIGN else 0
-    return replace(find, links=confirmed)
+    confirmations = sum(1 for _ in list_new_ties(None, record.links)) if record and find.standing is not Standing.FOREIGN else 0
+    return replace(find, links=confirmations)
 
 
 def _write_named(writer: RecordWriter, find: Find) -> Record:
     record = writer.recorded.of(find.address.kind, find.id) or writer.make_blank(find.address, find.id, "")
-    known = replace(record, owned=True, deleted=False, run=writer.run)
-    return date_links(known, list_new_ties(None, record.links), writer.now)
+    new = replace(record, owned=True, deleted=False, run=writer.run)
+    return date_links(new, list_new_ties(None, record.links), writer.now)
 
 
 def _judge(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:

@@ -68,27 +68,27 @@ class Books:
 
     def _add_rules(self, records: Sequence[Record], outcomes: Sequence[Outcome]) -> list[Record]:
         """These records, and those of what rules are about that were carried out: from now on people only come and go under them."""
-        found, comparison = {record.name: record for record in records}, self.comparison
-        done = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
-        late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in done}
+        by_thing, comparison = {record.name: record for record in records}, self.comparison
+        applied = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
+        late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in applied}
         created = {o.change.address: o.id for o in outcomes if o.id and o.status in DONE and o.change.target is None}
         for target in comparison.live.members.keys() - late:
             name = (target.kind, comparison.live.pairs.get(target) or created.get(target) or "")
-            record, rule = found.get(name) or self.records.get(name), comparison.manifest.rules[target]
-            if record and not record.deleted and record.governed.get(governed_by(rule)) != rule.digest:
-                governed = {**record.governed, governed_by(rule): rule.digest}
-                found[name] = replace(record, governed=governed, run=self.writer.run)
-        return list((found | self._forget_rules(found, {**created, **comparison.live.pairs})).values())
+            record, rule = by_thing.get(name) or self.records.get(name), comparison.manifest.rules[target]
+            if record and not record.deleted and record.policies.get(governed_by(rule)) != rule.digest:
+                policies = {**record.policies, governed_by(rule): rule.digest}
+                by_thing[name] = replace(record, policies=policies, run=self.writer.run)
+        return list((by_thing | self._forget_rules(by_thing, {**created, **comparison.live.pairs})).values())
 
-    def _forget_rules(self, found: dict[Thing, Record], ids: Mapping[Address, str]) -> dict[Thing, Record]:
+    def _forget_rules(self, by_thing: dict[Thing, Record], ids: Mapping[Address, str]) -> dict[Thing, Record]:
         """The records of what has a rule no more that was carried out: one that is written again is new."""
-        ruled = {(target.kind, ids.get(target, ""), governed_by(rule)) for target, rule in self.whole.rules.items()}
-        left: dict[Thing, Record] = {}
-        for name, record in (self.records | found).items():
-            kept = {key: value for key, value in record.governed.items() if not names_rule(key) or (*name, key) in ruled}
-            if len(kept) < len(record.governed):
-                left[name] = replace(record, governed=kept, run=self.writer.run)
-        return left
+        rules = {(target.kind, ids.get(target, ""), governed_by(rule)) for target, rule in self.whole.rules.items()}
+        without: dict[Thing, Record] = {}
+        for name, record in (self.records | by_thing).items():
+            rest = {key: value for key, value in record.policies.items() if not names_rule(key) or (*name, key) in rules}
+            if len(rest) < len(record.policies):
+                without[name] = replace(record, policies=rest, run=self.writer.run)
+        return without
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
@@ -97,14 +97,14 @@ class Books:
 
     def _add_watches(self, records: Sequence[Record], gone: Sequence[Thing]) -> list[Record]:
         """These records, and those of what goes out of use, with who carries it."""
-        found = {record.name: record for record in records}
+        by_thing = {record.name: record for record in records}
         for thing, carriers in self.comparison.carriers.items():
-            record = found.get(thing) or self.records.get(thing)
+            record = by_thing.get(thing) or self.records.get(thing)
             if record and not record.deleted and thing not in gone:
                 watch = watch_again(self.comparison.kinds[record.kind], record.watch, carriers, self.writer.now)
                 if watch != record.watch:
-                    found[thing] = replace(record, watch=watch, run=self.writer.run)
-        return list(found.values())
+                    by_thing[thing] = replace(record, watch=watch, run=self.writer.run)
+        return list(by_thing.values())
 
     def _correct(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
@@ -117,8 +117,8 @@ class Books:
         ids = {**comparison.live.pairs, **{address: live_id for address, live_id in created.items() if live_id}}
         sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
-        touched = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
-        return [*touched, *self._keep_untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
+        records = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
+        return [*records, *self._keep_untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
 
     def _keep_untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
@@ -126,7 +126,7 @@ class Books:
         rest = {a: r for a, r in self.whole.resources.items() if a in outside}
         links = _list_written(self.comparison.kinds, self.whole, ids, rest)
         # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
-        unseen = frozenset((link, live_id) for link, held in links.items() for live_id in held)
+        unseen = frozenset((link, live_id) for link, ends in links.items() for live_id in ends)
         sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
         return record_live(self.writer, replace(self.whole, resources=rest), sides, self.records)
 
@@ -137,8 +137,8 @@ class Books:
         """
         recorded, run = self.comparison.recorded, self.writer.run
         declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.is_gone}
-        kept = [r for r in (*self.records.values(), *records) if r.run == run]
-        names, places = {r.name for r in kept}, {r.thing for r in kept if not r.deleted}
+        current = [r for r in (*self.records.values(), *records) if r.run == run]
+        names, places = {r.name for r in current}, {r.thing for r in current if not r.deleted}
         gone = (r for r in recorded.records.values() if r.name not in names and self._is_gone(r))
         return sorted(r.name for r in gone if r.thing in places or r.thing not in declared)
 
@@ -147,8 +147,8 @@ class Books:
         kind, live = self.writer.kinds.get(record.kind), self.comparison.live
         if kind is None or record.is_buried:
             return False
-        looked = kind.name in live.listed if kind.whole else record.id in live.vanished.values() or record.deleted
-        return looked and record.id not in live.things.get(record.kind, {})
+        is_read = kind.name in live.listed if kind.whole else record.id in live.vanished_ids.values() or record.deleted
+        return is_read and record.id not in live.things.get(record.kind, {})
 
 
 def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:

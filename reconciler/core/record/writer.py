@@ -60,8 +60,8 @@ class RecordWriter:
             return None
         record = self._move(before or self._begin(change, outcome.id), change.address)
         kind = self.kinds[change.address.kind]
-        shown = [moved for moved in change.fields if moved.path not in outcome.fields]
-        fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
+        proved_fields = [field for field in change.fields if field.path not in outcome.fields]
+        fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in proved_fields}}
         digests, name = self.recorded.digests, outcome.shown_as
         shown_as = digests.thing(self.recorded.app_id, Address(kind.name, name)) if name else record.shown_as
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
@@ -72,9 +72,9 @@ class RecordWriter:
         if change.id is None:
             return None
         record = self._move(before or self.make_blank(change.address, change.id, change.mark.file), change.address)
-        ended = self.recorded.digests.claim(record.salt, "state", change.action.value)
-        known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="", watch=None)
-        return replace(known, owned=False, links={}, governed={}) if deleted else known
+        end = self.recorded.digests.claim(record.salt, "state", change.action.value)
+        new = replace(record, deleted=deleted, written=self.now, fields={}, end_digest=end, former=frozenset(), shown_as="", watch=None)
+        return replace(new, owned=False, links={}, policies={}) if deleted else new
 
     def record_link(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         """The record of the source of a link after a change of it that was done; None where there is nothing to know of it."""
@@ -91,7 +91,7 @@ class RecordWriter:
     def record_declared(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
         """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
         kind, recorded = self.kinds[resource.address.kind], self.recorded
-        lost = before is None and recorded.has_lost_create(resource.address)
+        is_lost = before is None and recorded.has_lost_create(resource.address)
         record = self._move(before or self.make_blank(resource.address, live_id, resource.mark.file), resource.address)
         fields = {}
         for path, field, value in claims(kind, resource):
@@ -100,9 +100,9 @@ class RecordWriter:
                 fields[name] = recorded.digests.claim(record.salt, path, field.form(value))
             elif before and name in before.fields:
                 fields[name] = before.fields[name]
-        known = replace(
+        new = replace(
             record,
-            owned=record.owned or lost,
+            owned=record.owned or is_lost,
             protected=resource.protect,
             deleted=False,
             files=self._files(before, resource.mark.file, *resource.overlays),
@@ -112,11 +112,11 @@ class RecordWriter:
                 for link, link_origins in {**record.links, **self._judge_links(kind, resource, record, sides)}.items()
                 if link_origins
             },
-            governed=_read_governed(record, resource, sides.policy),
-            ended="",
+            policies=_read_governed(record, resource, sides.policy),
+            end_digest="",
         )
         # What we are found to have made was made by now.
-        return date_links(known, list_new_ties(before, known.links), self.now)
+        return date_links(new, list_new_ties(before, new.links), self.now)
 
     def record_adoption(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
@@ -125,21 +125,21 @@ class RecordWriter:
         fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claims(kind, resource)}
         written = {link: record.links[link] for link in resource.links if link in record.links}
         link_origins = {
-            link: {end: LinkOrigin.OWNED if link_origin == LinkOrigin.FOUND else link_origin for end, link_origin in held.items()}
-            for link, held in written.items()
+            link: {end: LinkOrigin.OWNED if link_origin == LinkOrigin.FOUND else link_origin for end, link_origin in ends.items()}
+            for link, ends in written.items()
         }
-        ours = [(link, end) for link, held in link_origins.items() for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
+        ours = [(link, end) for link, ends in link_origins.items() for end, link_origin in ends.items() if link_origin == LinkOrigin.OWNED]
         return date_links(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
 
     def _judge_links(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
-        judged = {}
+        links = {}
         for link in kind.links:
             written = resource.links.get(link.field)
             if written is None:
                 # Nobody's list now; what we made and somebody undid is no longer ours to undo.
-                if held := record.links.get(link.field):
-                    judged[link.field] = {
-                        end: link_origin for end, link_origin in held.items() if sides.may_be_linked(link.name, record.id, end)
+                if origins := record.links.get(link.field):
+                    links[link.field] = {
+                        end: link_origin for end, link_origin in origins.items() if sides.may_be_linked(link.name, record.id, end)
                     }
                 continue
             before = record.links.get(link.field, {})
@@ -154,17 +154,17 @@ class RecordWriter:
                     link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
                     link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
             # What is still to be done is as it was, and what was never recorded is not yet.
-            gone = {end for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins}
-            still = {end for end in (*before, *gone) if (resource.address, f"{link.field} {end}") in sides.open}
-            link_origins |= dict.fromkeys(gone - still, LinkOrigin.ABSENT)
+            absent = {end for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins}
+            still = {end for end in (*before, *absent) if (resource.address, f"{link.field} {end}") in sides.open}
+            link_origins |= dict.fromkeys(absent - still, LinkOrigin.ABSENT)
             link_origins |= {end: before[end] for end in still & before.keys()}
-            judged[link.field] = link_origins
-        return judged
+            links[link.field] = link_origins
+        return links
 
     def _files(self, before: Record | None, *files: str) -> tuple[str, ...]:
         """The files that declare a thing: those that were read, and those that did and were not."""
-        known, read = before.files if before else (), self.recorded.files
-        others = [other for other in known if other not in read.read and other not in read.vanished]
+        before_files, read = before.files if before else (), self.recorded.files
+        others = [other for other in before_files if other not in read.read and other not in read.vanished]
         return tuple(sorted({*others, *(self.recorded.digests.plain(self.file(file)) for file in files)} - {""}))
 
     def _move(self, record: Record, address: Address) -> Record:
@@ -184,8 +184,8 @@ class RecordWriter:
 
 def _read_governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
     """The policies under which lists are the authority over their links: those that the entry writes are so under this one, or no more."""
-    left = {link: known for link, known in record.governed.items() if link not in resource.links}
-    return left | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else left
+    policies = {link: known for link, known in record.policies.items() if link not in resource.links}
+    return policies | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else policies
 
 
 def list_new_ties(before: Record | None, links: Mapping[str, LinkOrigins]) -> Iterator[tuple[str, str]]:
@@ -209,11 +209,11 @@ class Sides:
     # The policy for links.
     policy: str
     # The lists that Intercom did not show whole, each with its source.
-    cut: Container[tuple[LinkName, str]] = ()
+    cut_lists: Container[tuple[LinkName, str]] = ()
 
     def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
         """Whether a link is there, as far as the whole list was seen."""
-        unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut
+        unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut_lists
         return unseen or self.is_linked(link, source_id, target_id)
 
     def is_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
@@ -222,22 +222,22 @@ class Sides:
 
 def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
     """How things stand: the live side with what was done since, and what separates it still from what is declared."""
-    done = {o.change.subject: o for o in outcomes if o.status in DONE}
+    by_subject = {o.change.subject: o for o in outcomes if o.status in DONE}
     # What is made in two turns is done when both are.
     for o in outcomes:
         if o.status not in DONE:
-            done.pop(o.change.subject, None)
+            by_subject.pop(o.change.subject, None)
     links: dict[LinkName, dict[str, set[str]]] = {
-        name: {source: set(ends) for source, ends in held.items()} for name, held in live.links.items()
+        name: {source: set(ends) for source, ends in ends_by_source.items()} for name, ends_by_source in live.links.items()
     }
     still = set(difference.beside)
     for change in difference.changes:
-        outcome = done.get(change.subject)
+        outcome = by_subject.get(change.subject)
         if isinstance(change, LinkChange):
             still.update(_carry_over(links, change, outcome, ids))
         else:
-            still.update((change.address, path) for path in (outcome.fields if outcome else (moved.path for moved in change.fields)))
-    return Sides(ids, links, still, policy, live.cut)
+            still.update((change.address, path) for path in (outcome.fields if outcome else (field.path for field in change.fields)))
+    return Sides(ids, links, still, policy, live.cut_lists)
 
 
 def _carry_over(

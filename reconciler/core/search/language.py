@@ -167,15 +167,15 @@ class _Reader:
 
     def unit(self) -> Expression:
         self.blanks()
-        opened = self.column
+        start = self.column
         if not self.next(r"\("):
             return self.condition()
         self.open += 1
         if self.open > MOST_PARENTHESES:
-            raise wrong(opened, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
+            raise wrong(start, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
         group = self.either()
         if not self.next(r"\)"):
-            raise wrong(opened, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
+            raise wrong(start, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
         self.open -= 1
         return group
 
@@ -206,14 +206,14 @@ class _Reader:
         signs = self.next(f"[{re.escape(SIGNS)}]+")
         if signs in KNOWN:
             return signs
-        what = quote_visibly(signs) if signs else self.rest()
-        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {what}; write one of {' '.join(KNOWN)}")
+        text = quote_visibly(signs) if signs else self.rest()
+        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {text}; write one of {' '.join(KNOWN)}")
 
     def many(self) -> tuple[Word, ...]:
         self.blanks()
-        opened = self.column
+        start = self.column
         if not self.next(r"\("):
-            raise wrong(opened, f"expected a list like (a, b), found {self.rest()}")
+            raise wrong(start, f"expected a list like (a, b), found {self.rest()}")
         values = [self.value()]
         while self.next(","):
             values.append(self.value())
@@ -230,8 +230,8 @@ class _Reader:
             raise wrong(column, "a list stands only after in and not-in")
         word = self.next(r"[^\s(),'\"]+")
         if not word or word.lower() in ("and", "or"):
-            what = quote_visibly(word) if word else self.rest()
-            raise wrong(column, f"expected a value, found {what}; put quotes around a value that looks like that")
+            text = quote_visibly(word) if word else self.rest()
+            raise wrong(column, f"expected a value, found {text}; put quotes around a value that looks like that")
         days = _DAYS.fullmatch(word)
         if days and self.next(r"ago(?![^\s(),'\"])"):
             return Word(f"{word} ago", False, column, int(days[1]))

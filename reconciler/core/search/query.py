@@ -146,9 +146,9 @@ def _refuse_nested(group: Group) -> None:
 
 
 def _too_many(group: Group, most: int) -> Usage:
-    held = list(list_conditions(group))
-    same = {(c.field, c.operator) for c in held}
-    advice = f"write {held[0].field} in (…)" if _is_choice(group, same) else "ask twice"
+    conditions = list(list_conditions(group))
+    same = {(c.field, c.operator) for c in conditions}
+    advice = f"write {conditions[0].field} in (…)" if _is_choice(group, same) else "ask twice"
     word = group.joint.lower()
     return wrong(group.column, f"{len(group.parts)} conditions stand in one chain of `{word}`, Intercom takes {most} here; {advice}")
 
@@ -184,42 +184,44 @@ class _Compiler:
     # The days of the workspace.
     calendar: Calendar
 
-    def query(self, asked: Condition) -> Query:
-        known = self._field_of(asked)
-        if asked.operator not in OPERATORS.get(known.type, KNOWN):
-            raise wrong(asked.operator_column, _explain_operator(asked, known.type))
-        values = list(dict.fromkeys(self._value(asked, known, word) for word in asked.values))
-        if known.type == "boolean" and asked.operator in LISTS:
-            return _compile_flags(asked, values)
-        operator = LISTS.get(asked.operator, asked.operator)
-        return {"field": asked.field, "operator": operator, "value": values if asked.operator in LISTS else values[0]}
+    def query(self, condition: Condition) -> Query:
+        field = self._field_of(condition)
+        if condition.operator not in OPERATORS.get(field.type, KNOWN):
+            raise wrong(condition.operator_column, _explain_operator(condition, field.type))
+        values = list(dict.fromkeys(self._value(condition, field, word) for word in condition.values))
+        if field.type == "boolean" and condition.operator in LISTS:
+            return _compile_flags(condition, values)
+        operator = LISTS.get(condition.operator, condition.operator)
+        return {"field": condition.field, "operator": operator, "value": values if condition.operator in LISTS else values[0]}
 
-    def _field_of(self, asked: Condition) -> Searched:
-        known = self.fields.get(asked.field)
-        if known is None:
-            raise wrong(asked.column, f"there is no field {quote_visibly(asked.field)} to search by{_suggest(asked.field, self.fields)}")
-        if known.since > self.version:
-            raise wrong(asked.column, f"{asked.field} can be searched from version {known.since} on, this is {self.version}")
-        if known.type and known.type not in OPERATORS:
-            raise wrong(asked.column, f"{asked.field} is of the type {quote_visibly(known.type)}, by which nothing can be searched")
-        return known
+    def _field_of(self, condition: Condition) -> Searched:
+        field = self.fields.get(condition.field)
+        if field is None:
+            raise wrong(
+                condition.column, f"there is no field {quote_visibly(condition.field)} to search by{_suggest(condition.field, self.fields)}"
+            )
+        if field.since > self.version:
+            raise wrong(condition.column, f"{condition.field} can be searched from version {field.since} on, this is {self.version}")
+        if field.type and field.type not in OPERATORS:
+            raise wrong(condition.column, f"{condition.field} is of the type {quote_visibly(field.type)}, by which nothing can be searched")
+        return field
 
-    def _value(self, asked: Condition, known: Searched, word: Word) -> Any:
+    def _value(self, condition: Condition, field: Searched, word: Word) -> Any:
         try:
             if word.is_null:
-                return _check_null(asked, known.type)
-            value = self._read(known, word)
-            if known.values and asked.operator in ("=", "!=", *LISTS) and value not in known.values:
-                raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(known.values)}")
+                return _check_null(condition, field.type)
+            value = self._read(field, word)
+            if field.values and condition.operator in ("=", "!=", *LISTS) and value not in field.values:
+                raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(field.values)}")
         except ValueError as error:
-            raise wrong(word.column, f"{asked.field}: {error}") from None
+            raise wrong(word.column, f"{condition.field}: {error}") from None
         return value
 
-    def _read(self, known: Searched, word: Word) -> Any:
+    def _read(self, field: Searched, word: Word) -> Any:
         """A value in the type of its field; days may stand where a time can, and where nobody knows the type yet."""
         if word.days_ago is None:
-            return _READ.get(known.type, _read_text)(word, self.calendar)
-        if known.type and OPERATORS[known.type] is not _TIME:
+            return _READ.get(field.type, _read_text)(word, self.calendar)
+        if field.type and OPERATORS[field.type] is not _TIME:
             raise ValueError(f"{word.text} is a day, and this is no date; put quotes around it if the text itself is meant")
         return self.calendar.noon_of(self.calendar.before(word.days_ago))
 
@@ -229,26 +231,26 @@ def _suggest(name: str, fields: Fields) -> str:
     return f"; did you mean {quote_visibly(close[0])}?" if close else f"; there are {', '.join(sorted(fields))}"
 
 
-def _explain_operator(asked: Condition, known: str) -> str:
+def _explain_operator(condition: Condition, type: str) -> str:
     advice = {"<=": "; write < and the day after", ">=": "; write > and the day before", "in": "; write = once for each, with or"}
-    more = advice.get(asked.operator, "") if OPERATORS[known] is _TIME else ""
-    kind = "tag" if known == "tag_id" else "date" if OPERATORS[known] is _TIME else known
-    return f"{quote_visibly(asked.field)[1:-1]} is a {kind}, which has no {asked.operator}, only {' '.join(OPERATORS[known])}{more}"
+    more = advice.get(condition.operator, "") if OPERATORS[type] is _TIME else ""
+    kind = "tag" if type == "tag_id" else "date" if OPERATORS[type] is _TIME else type
+    return f"{quote_visibly(condition.field)[1:-1]} is a {kind}, which has no {condition.operator}, only {' '.join(OPERATORS[type])}{more}"
 
 
-def _check_null(asked: Condition, known: str) -> None:
+def _check_null(condition: Condition, type: str) -> None:
     """Null finds what is not set; which types take it is not documented beyond "nullable"."""
-    if asked.operator not in ("=", "!="):
-        raise ValueError(f"null stands only after = and !=; put quotes around it if the text itself is meant after {asked.operator}")
-    if known == "tag_id" or OPERATORS.get(known) is _TIME:
+    if condition.operator not in ("=", "!="):
+        raise ValueError(f"null stands only after = and !=; put quotes around it if the text itself is meant after {condition.operator}")
+    if type == "tag_id" or OPERATORS.get(type) is _TIME:
         raise ValueError("null cannot be searched for here")
 
 
-def _compile_flags(asked: Condition, values: list[Any]) -> Query:
+def _compile_flags(condition: Condition, values: list[Any]) -> Query:
     """Intercom's description has no lists of true and false; one of them is a plain comparison, and both say nothing."""
     if len(values) > 1:
-        raise wrong(asked.values[0].column, f"{asked.field}: true and false are all there is; leave this condition out")
-    return {"field": asked.field, "operator": ONE_OF_LIST[asked.operator], "value": values[0]}
+        raise wrong(condition.values[0].column, f"{condition.field}: true and false are all there is; leave this condition out")
+    return {"field": condition.field, "operator": ONE_OF_LIST[condition.operator], "value": values[0]}
 
 
 def _read_raw(word: Word) -> str:

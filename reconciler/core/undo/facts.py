@@ -52,17 +52,17 @@ class DoneChange(NamedTuple):
 def read_done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
     """The changes of a run that were done, with the ids of what they made."""
     pairs = list(zip(preimage.kept_changes, facts, strict=True))
-    ids = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
+    ids = {i: fact.id or change.source.id for i, (change, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not change.link}
 
     def resolve(end: End) -> End:
         return end if end.made is None else End(end.kind, ids.get(end.made))
 
-    def complete(i: int, kept: KeptChange) -> KeptChange:
-        if kept.target:
-            return replace(kept, source=resolve(kept.source), target=resolve(kept.target))
-        return replace(kept, source=End(kept.source.kind, ids[i]))
+    def complete(i: int, change: KeptChange) -> KeptChange:
+        if change.target:
+            return replace(change, source=resolve(change.source), target=resolve(change.target))
+        return replace(change, source=End(change.source.kind, ids[i]))
 
-    return tuple(DoneChange(complete(i, kept), fact.effect) for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)
+    return tuple(DoneChange(complete(i, change), fact.effect) for i, (change, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -71,7 +71,7 @@ def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[Done
     mark = Mark(f"run {preimage.run}")
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
-    for kind, live_id in sorted({thing for kept, _ in kept_changes for thing in list_things(kept)}):
+    for kind, live_id in sorted({thing for change, _ in kept_changes for thing in list_things(change)}):
         if kinds[kind].person:
             # Lists that are written are read whole.
             links = {link.field: WrittenLinks({}, {}) for link in kinds[kind].links}
@@ -79,9 +79,9 @@ def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[Done
             resources[address] = Resource(address, "id", live_id, {}, mark, links=links)
         else:
             also.setdefault(kind, set()).add(live_id)
-    for kept in (kept for kept, _ in kept_changes if goes_by_name(kept)):
-        address = address_by((kept.target or kept.source).kind, kept.by, kept.key)
-        resources[address] = Resource(address, kept.by, kept.key, {}, mark)
+    for change in (change for change, _ in kept_changes if goes_by_name(change)):
+        address = address_by((change.target or change.source).kind, change.by, change.key)
+        resources[address] = Resource(address, change.by, change.key, {}, mark)
     return make_manifest(preimage, resources), also
 
 
@@ -91,26 +91,28 @@ def make_manifest(preimage: Preimage, resources: Mapping[Address, Resource]) -> 
     return Manifest(resources, policy, preimage.name, Pin(preimage.app_id, preimage.region))
 
 
-def list_things(kept: KeptChange) -> Iterator[Thing]:
+def list_things(change: KeptChange) -> Iterator[Thing]:
     """The live things that a change is about, but for the one that it deleted."""
-    if kept.source.id and kept.action is not Action.DELETE:
-        yield kept.source.kind, kept.source.id
-    if kept.target and kept.target.id:
-        yield kept.target.kind, kept.target.id
-    for held in kept.held:
-        yield from ((held.kind, live_id) for live_id in held.ids)
+    if change.source.id and change.action is not Action.DELETE:
+        yield change.source.kind, change.source.id
+    if change.target and change.target.id:
+        yield change.target.kind, change.target.id
+    for links in change.held:
+        yield from ((links.kind, live_id) for live_id in links.ids)
 
 
-def goes_by_name(kept: KeptChange) -> bool:
+def goes_by_name(change: KeptChange) -> bool:
     """Whether a thing can be found by its name alone: it was deleted, perhaps by a later run, or the answer to its create never came."""
-    unanswered = kept.action is Action.CREATE and kept.source.id is None
-    return (unanswered or kept.action in (Action.DELETE, Action.DETACH)) and bool(kept.by) and isinstance(kept.key, str)
+    is_unanswered = change.action is Action.CREATE and change.source.id is None
+    return (is_unanswered or change.action in (Action.DELETE, Action.DETACH)) and bool(change.by) and isinstance(change.key, str)
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
 def list_made(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
-    things = ((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.action is Action.CREATE and kept.link is None)
+    things = (
+        (change.source.kind, str(change.source.id)) for change, _ in kept_changes if change.action is Action.CREATE and change.link is None
+    )
     return [(kind, live_id) for kind, live_id in things if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
 
 

@@ -11,33 +11,33 @@ from reconciler.core.undo.facts import goes_by_name
 from reconciler.core.undo.preimage import End, KeptChange
 
 
-def turn_links(draft: Draft, kept: KeptChange) -> None:
-    if kept.link and kept.target:
-        _turn_link(draft, kept, kept.link, kept.target)
-    for held in kept.held if (kept.source.kind, kept.source.id) in draft.parts else ():
-        lost = [end for end in held.ids if not _bring_link_back(draft, kept, held.link, (held.kind, end), ours=end in held.ours)]
-        if lost:
-            name, ends = draft.parts[kept.source.kind, str(kept.source.id)].address, draft.kinds[held.kind].section
-            text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
+def turn_links(draft: Draft, change: KeptChange) -> None:
+    if change.link and change.target:
+        _turn_link(draft, change, change.link, change.target)
+    for links in change.held if (change.source.kind, change.source.id) in draft.parts else ():
+        missing = [end for end in links.ids if not _bring_link_back(draft, change, links.link, (links.kind, end), ours=end in links.ours)]
+        if missing:
+            name, ends = draft.parts[change.source.kind, str(change.source.id)].address, draft.kinds[links.kind].section
+            text = f"{len(missing)} of the {len(links.ids)} {ends} that were linked to it are gone"
             draft.notes.append(Note(CHANGED, text, name, draft.mark))
 
 
-def _turn_link(draft: Draft, kept: KeptChange, link: LinkName, end: End) -> None:
+def _turn_link(draft: Draft, change: KeptChange, link: LinkName, end: End) -> None:
     """A link that the run made or took away."""
-    thing, target = (kept.source.kind, kept.source.id or ""), _find_end(draft, kept, end)
-    present = kept.action is Action.DETACH
+    thing, target = (change.source.kind, change.source.id or ""), _find_end(draft, change, end)
+    present = change.action is Action.DETACH
     if not present and _must_stay(draft, link, thing, target):
         return
     if not _claim_link(draft, link, thing, target, present=present) and present:
-        gone = next(end for end in (thing, target) if draft.part(*end) is None)
-        draft.note_change(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
-    if present and kept.ours:
+        end_gone = next(end for end in (thing, target) if draft.part(*end) is None)
+        draft.note_change(address_by(end_gone[0], "id", end_gone[1]), "", "is gone, and its links with it")
+    if present and change.ours:
         draft.ours.add((thing, target))
 
 
-def _find_end(draft: Draft, kept: KeptChange, end: End) -> Thing:
+def _find_end(draft: Draft, change: KeptChange, end: End) -> Thing:
     """The other end of a link: the thing with its id, or the one that has its name since that one was deleted."""
-    again = draft.live.pairs.get(address_by(end.kind, kept.by, kept.key)) if goes_by_name(kept) else None
+    again = draft.live.pairs.get(address_by(end.kind, change.by, change.key)) if goes_by_name(change) else None
     return (end.kind, again) if again and draft.part(end.kind, end.id) is None else (end.kind, end.id or "")
 
 
@@ -52,9 +52,9 @@ def _must_stay(draft: Draft, link: LinkName, thing: Thing, target: Thing) -> boo
     return other is not None or (source.address, "") in draft.skipped
 
 
-def _bring_link_back(draft: Draft, kept: KeptChange, link: LinkName, end: Thing, *, ours: bool) -> bool:
+def _bring_link_back(draft: Draft, change: KeptChange, link: LinkName, end: Thing, *, ours: bool) -> bool:
     """A link that went with a deletion."""
-    thing = (kept.source.kind, str(kept.source.id))
+    thing = (change.source.kind, str(change.source.id))
     source, target = (thing, end) if link.source == thing[0] else (end, thing)
     if ours:
         draft.ours.add((source, target))

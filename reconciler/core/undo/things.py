@@ -70,7 +70,7 @@ def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address:
     """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
     carriers = draft.carried.get((thing.kind, thing.id), frozenset())
     other = draft.recorded.others.get((thing.kind, thing.id))
-    known = {*kept.fields, kept.by, *kind.loss.filled}
+    known = {*kept.fields, kept.by, *kind.loss.defaults}
     more = [path for path, value in values_of(kind, thing) if value and path not in known]
     linked = draft.linked[thing.kind, thing.id]
     # Of who came back from the archive in that run the id was not kept.

@@ -113,7 +113,7 @@ def _conclude(draft: Draft) -> Undo:
     twins = tuple(part for part in draft.parts.values() if (part.kind.name, part.id) in draft.live.twins)
     refusals = (*draft.live.refusals, *draft.refusals, *(_refuse_twin(draft, part) for part in twins))
     withheld = draft.live.withheld | {part.address for part in twins}
-    live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
+    live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished_ids={}, notes=notes, refusals=refusals, withheld=withheld)
     return Undo(
         make_manifest(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links), tuple(draft.hidden)
     )

@@ -69,8 +69,8 @@ class _Bounded(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     """http.client's response, which reads through bounds."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **how: Any) -> None:
-        super().__init__(sock, *args, **how)
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
         self.fp.close()
         self._bounded = _Bounded(sock)
         self.fp = io.BufferedReader(self._bounded)
@@ -99,12 +99,12 @@ class _SecurePool(HTTPSConnectionPool):
 class BoundedAdapter(HTTPAdapter):
     """requests' adapter over such connections, through a proxy too."""
 
-    def init_poolmanager(self, *args: Any, **how: Any) -> None:
-        super().init_poolmanager(*args, **how)
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
-    def proxy_manager_for(self, proxy: str, **how: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **how)
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
         return manager
 

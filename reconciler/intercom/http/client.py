@@ -163,7 +163,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -221,18 +221,18 @@ class Client:
         error = trouble.error
         unsafe = error.maybe_done and not request.may_repeat
         error.maybe_done = tries.maybe_done = tries.maybe_done or error.maybe_done
-        waited = self.monotonic() - tries.began
+        elapsed = self.monotonic() - tries.began
         if trouble.cure == "window":
-            if waited > self.patience:
-                error.why = f"still limited after waiting {waited:.0f} s"
+            if elapsed > self.patience:
+                error.why = f"still limited after waiting {elapsed:.0f} s"
                 raise error
-            if waited >= WINDOW:
-                self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - waited)
+            if elapsed >= WINDOW:
+                self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - elapsed)
             # The limiter knows from the headers when to go on.
             if trouble.hold and self.limiter.hold(trouble.hold, self._sleep):
                 raise error
             return
-        if unsafe or tries.is_spent(trouble.cure) or waited > self.patience or self._sleep(self._pause(tries)):
+        if unsafe or tries.is_spent(trouble.cure) or elapsed > self.patience or self._sleep(self._pause(tries)):
             raise error
 
     def _pause(self, tries: Tries) -> float:
@@ -283,20 +283,20 @@ class Client:
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         """Built by hand: requests' own preparing unquotes and resolves parts of the path (`%2e%2e` becomes `..`)."""
-        prepared = requests.PreparedRequest()
-        prepared.method = request.method
-        prepared.url = self._base + request.path
+        message = requests.PreparedRequest()
+        message.method = request.method
+        message.url = self._base + request.path
         if request.query:
-            prepared.url += "?" + "&".join(f"{encode(name)}={encode(value)}" for name, value in request.query)
-        prepared.headers = CaseInsensitiveDict(self._headers)
+            message.url += "?" + "&".join(f"{encode(name)}={encode(value)}" for name, value in request.query)
+        message.headers = CaseInsensitiveDict(self._headers)
         if request.version:
-            prepared.headers["Intercom-Version"] = request.version
+            message.headers["Intercom-Version"] = request.version
         if request.body is not None:
-            prepared.body = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode()
-            prepared.headers["Content-Type"] = "application/json"
-        if prepared.body is not None or not request.reads_only:
-            prepared.headers["Content-Length"] = str(len(prepared.body or b""))
-        return prepared
+            message.body = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode()
+            message.headers["Content-Type"] = "application/json"
+        if message.body is not None or not request.reads_only:
+            message.headers["Content-Length"] = str(len(message.body or b""))
+        return message
 
     def _common_headers(self) -> dict[str, str]:
         headers = {
@@ -352,18 +352,18 @@ class Client:
             return self._bad(request, f"the answer holds more than {VALUES:,} values", "nothing")
         body = {} if not content and request.method in ("DELETE", "HEAD") else (request.parse or parse_object)(content)
         if body is None:
-            what = shorten(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
-            return self._bad(request, f"{status} with {what} where a JSON object was expected", "look")
+            content_type = shorten(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
+            return self._bad(request, f"{status} with {content_type} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
-            said = ": ".join(self._safe(text) for text in first_error(body) if text)
-            return self._bad(request, f"{status} with an error inside: {shorten(self.known.mask(said[: SHOWN * 4]))}", "look")
+            error_text = ": ".join(self._safe(text) for text in first_error(body) if text)
+            return self._bad(request, f"{status} with an error inside: {shorten(self.known.mask(error_text[: SHOWN * 4]))}", "look")
         return Reply(status, body, self._request_id(response, body), read_window(headers), self._presentable(headers))
 
     def _explain_loss(self, request: Request, error: Exception) -> Trouble:
         if late := endless(error):
             return Trouble(NoAnswer(self.describe(request), late, not request.reads_only), "nothing")
-        why, arrived, cure = account_of(error, self.timeouts)
-        return Trouble(NoAnswer(self.describe(request), why, arrived and not request.reads_only), cure)
+        why, may_be_done, cure = account_of(error, self.timeouts)
+        return Trouble(NoAnswer(self.describe(request), why, may_be_done and not request.reads_only), cure)
 
     def _bad(self, request: Request, why: str, cure: Cure) -> Trouble:
         return Trouble(BadAnswer(self.describe(request), why, not request.reads_only), cure)

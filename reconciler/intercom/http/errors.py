@@ -65,8 +65,8 @@ class HttpError(CallError):
         return self.status in (404, 410) and bool(self.code)
 
     def __str__(self) -> str:
-        said = ": ".join(shorten(text) for text in (self._known.mask(self.code), self.message) if text)
-        text = f"{self.call}: {self.status} {said or phrase(self.status)}{self.hint}"
+        detail = ": ".join(shorten(text) for text in (self._known.mask(self.code), self.message) if text)
+        text = f"{self.call}: {self.status} {detail or phrase(self.status)}{self.hint}"
         return f"{text} (request {shorten(self.request_id)})" if self.request_id else text
 
 

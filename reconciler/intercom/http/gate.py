@@ -99,52 +99,52 @@ class Gate:
     def answer(self, now: float, status: int, headers: Mapping[str, str], took: float) -> float:
         """A call was answered after `took` seconds. The answer is for how many seconds this one is held back before it is tried again."""
         self.lose()
-        said = read_window(headers)
+        window = read_window(headers)
         if status == 429:
-            return self._refuse(said, now)
+            return self._refuse(window, now)
         self._took = took if self._took is None else self._took + (took - self._took) * WEIGHT
-        self._learn(said, now)
+        self._learn(window, now)
         self._served += 1
-        self._told = self._told or said is not None
+        self._told = self._told or window is not None
         self._odd, self._part = 0, min(1.0, self._part + REGAIN)
         self._take_lesson()
         return 0.0
 
-    def _refuse(self, said: Window | None, now: float) -> float:
-        lasts = max(said.lasts, FLOOR) if said else FLOOR * 2**self._odd
-        if self._is_late(said):
+    def _refuse(self, window: Window | None, now: float) -> float:
+        lasts = max(window.lasts, FLOOR) if window else FLOOR * 2**self._odd
+        if self._is_late(window):
             return FLOOR
-        if self._is_contradicted(said):
+        if self._is_contradicted(window):
             self._odd += 1
             self._part = max(self._part / 2, LEAST)
             if self._odd < BELIEVED:
                 return lasts
-        self._close(said, now)
+        self._close(window, now)
         return 0.0
 
-    def _is_contradicted(self, said: Window | None) -> bool:
+    def _is_contradicted(self, window: Window | None) -> bool:
         """Whether the other answers of its window leave a 429 no reason: there is room for more than a tenth, and than are under way."""
-        same = said is None or not self._is_next(said)
+        same = window is None or not self._is_next(window)
         return not self._over and self._told and same and self._tokens > max(self.limit / 10, self.inflight)
 
-    def _is_next(self, said: Window) -> bool:
-        return said.reset - self._reset >= max(self._length / 2, SHORTEST)
+    def _is_next(self, window: Window) -> bool:
+        return window.reset - self._reset >= max(self._length / 2, SHORTEST)
 
-    def _is_late(self, said: Window | None) -> bool:
+    def _is_late(self, window: Window | None) -> bool:
         """Whether an answer is of the window before."""
-        return said is not None and not self._over and self._reset - said.reset >= max(self._length / 2, SHORTEST)
+        return window is not None and not self._over and self._reset - window.reset >= max(self._length / 2, SHORTEST)
 
-    def _close(self, said: Window | None, now: float) -> None:
+    def _close(self, window: Window | None, now: float) -> None:
         """Let nobody through until the window of a 429 is over."""
-        if self._shut and said is None:
+        if self._shut and window is None:
             return  # it was sent before the gate was closed
-        if said is None:
+        if window is None:
             self._refused = self._refused or not self._over
             lasts, self._pause = self._pause, min(self._pause * 2, WINDOW)
         else:
-            self.limit = said.limit
-            lasts = max(said.lasts, FLOOR)
-            if not (self._over or self._is_next(said)):
+            self.limit = window.limit
+            lasts = max(window.lasts, FLOOR)
+            if not (self._over or self._is_next(window)):
                 lasts = max(min(lasts, self._ends - now), FLOOR)
         self._ends, self._tokens, self._odd = now + lasts, 0, 0
         self._over, self._shut = False, True
@@ -170,19 +170,19 @@ class Gate:
         expected = theirs / max(now - self._opened, 0.2) * (self._took or 0.0)
         return ceil(min(max(expected * HEADROOM, 0.0), self.limit / 5))
 
-    def _learn(self, said: Window | None, now: float) -> None:
-        if said is None:
+    def _learn(self, window: Window | None, now: float) -> None:
+        if window is None:
             self._count(now)
             return
-        self.limit = said.limit
-        if self._over or self._is_next(said):
-            self._open(said.remaining, now + said.lasts, said.reset, now)
-        elif self._is_late(said):
+        self.limit = window.limit
+        if self._over or self._is_next(window):
+            self._open(window.remaining, now + window.lasts, window.reset, now)
+        elif self._is_late(window):
             self._tokens -= 1
         else:
-            self._tokens = min(self._tokens, said.remaining)
+            self._tokens = min(self._tokens, window.remaining)
             # Date has whole seconds, so each answer overstates the time left by up to one; the least is the nearest.
-            self._ends = min(self._ends, now + said.lasts)
+            self._ends = min(self._ends, now + window.lasts)
 
     def _count(self, now: float) -> None:
         """An answer without usable headers: the last known limit stands."""
@@ -191,11 +191,11 @@ class Gate:
         else:
             self._tokens -= 1
 
-    def _measure(self, reset: int, left: float) -> None:
+    def _measure(self, reset: int, remaining: float) -> None:
         """How long windows are, by the ends of two. What is left of the first one stands for it, since its calls are lost with it."""
         gap = reset - self._reset
         if self._reset < 0:
-            self._length = min(max(left, SHORTEST), WINDOW)
+            self._length = min(max(remaining, SHORTEST), WINDOW)
         elif gap >= SHORTEST:
             self._length = float(gap) if gap <= WINDOW else WINDOW
 

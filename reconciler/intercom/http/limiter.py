@@ -77,10 +77,10 @@ class Limiter:
             began = self._monotonic()
             try:
                 while not self._gate.admit(now := self._monotonic()):
-                    left = max(began, self._progress) + patience - now
-                    if left <= 0:
+                    seconds = max(began, self._progress) + patience - now
+                    if seconds <= 0:
                         raise NotAdmitted(now - began, stopped=False)
-                    if self._wait(min(self._gate.wait(now), left)):
+                    if self._wait(min(self._gate.wait(now), seconds)):
                         raise NotAdmitted(now - began, stopped=True)
             finally:
                 self._turn.notify()

@@ -47,11 +47,11 @@ class Token:
         return text.replace(self.value, "***") if len(self.value) >= WORTH_HIDING else text
 
 
-def parse(text: str, source: str, what: str = "token") -> Token:
+def parse(text: str, source: str, name: str = "token") -> Token:
     """The token, or another secret, that `source` (a variable, a file, a prompt) gave; blanks and line ends around it do not count."""
     value = text.strip(BLANKS)
     if flaw := flaw_of(value):
-        raise BadToken(f"the {what} from {source} {flaw}")
+        raise BadToken(f"the {name} from {source} {flaw}")
     return Token(value)
 
 

@@ -49,8 +49,8 @@ def authorize_url(client_id: str, state: str, redirect_uri: str | None = None, a
 def code_of(address: str, state: str) -> str:
     """The whole code in the address that the browser ended at. Raises NotGranted for one that is not of this login."""
     query = _query(address)
-    if said := query.get("error"):
-        raise NotGranted(f"Intercom gave no access ({shorten(said)}); log in again and allow it in the browser")
+    if error := query.get("error"):
+        raise NotGranted(f"Intercom gave no access ({shorten(error)}); log in again and allow it in the browser")
     if not query.get("code"):
         raise NotGranted("the pasted address holds no code; log in again and paste the whole address that the browser ends at")
     if not secrets.compare_digest(_bytes(query.get("state", "")), _bytes(state)):
@@ -78,10 +78,10 @@ def exchange(client: Client, client_id: str, secret: Token, code: str) -> Token:
         raise NotGranted(_why(error)) from None
     except BadAnswer as error:
         raise NotGranted(f"{error.call}: the answer is not what Intercom gives for a code; log in again") from None
-    granted = reply.body.get("access_token") or reply.body.get("token")
-    if not isinstance(granted, str) or flaw_of(granted):
+    token = reply.body.get("access_token") or reply.body.get("token")
+    if not isinstance(token, str) or flaw_of(token):
         raise NotGranted("Intercom's answer holds no token; log in again")
-    return Token(granted)
+    return Token(token)
 
 
 def _why(error: HttpError) -> str:

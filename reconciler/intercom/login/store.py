@@ -120,39 +120,39 @@ class TokenStore:
         """Every workspace that a token is kept for, by app id."""
         return tuple(self._read().values())
 
-    def place(self, kept: StoredToken) -> str:
+    def place(self, token: StoredToken) -> str:
         """Where a token is, as people see it."""
-        return f"file {self.path}" if kept.token else "keyring"
+        return f"file {self.path}" if token.token else "keyring"
 
-    def token(self, kept: StoredToken) -> Token:
+    def token(self, stored: StoredToken) -> Token:
         """The token itself. Raises KeepError if the keyring does not give it."""
-        if kept.token:
-            return kept.token
-        secret = self._ask(lambda vault: vault.get_password(SERVICE, kept.app_id))
+        if stored.token:
+            return stored.token
+        secret = self._ask(lambda vault: vault.get_password(SERVICE, stored.app_id))
         if not secret:
-            raise KeepError(f"the keyring does not give the token of {kept.app_id}: unlock it, or run `reconciler auth login` again")
+            raise KeepError(f"the keyring does not give the token of {stored.app_id}: unlock it, or run `reconciler auth login` again")
         return parse(secret, "the keyring")
 
-    def put(self, kept: StoredToken, token: Token) -> StoredToken:
+    def put(self, stored: StoredToken, token: Token) -> StoredToken:
         """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""
         before = self._read()
-        locked = self._ask(lambda vault: _lock_away(vault, kept.app_id, token)) is True
-        now = StoredToken(kept.app_id, kept.region, kept.base_url, None if locked else token)
+        in_keychain = self._ask(lambda vault: _lock_away(vault, stored.app_id, token)) is True
+        now = StoredToken(stored.app_id, stored.region, stored.base_url, None if in_keychain else token)
         try:
-            self._write({**before, kept.app_id: now})
+            self._write({**before, stored.app_id: now})
         except OSError:
-            if locked and kept.app_id not in before:
-                self._ask(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+            if in_keychain and stored.app_id not in before:
+                self._ask(lambda vault: vault.delete_password(SERVICE, stored.app_id))
             raise
-        if not locked and kept.app_id in before and before[kept.app_id].token is None:
-            self._ask(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+        if not in_keychain and stored.app_id in before and before[stored.app_id].token is None:
+            self._ask(lambda vault: vault.delete_password(SERVICE, stored.app_id))
         return now
 
-    def drop(self, kept: StoredToken) -> None:
+    def drop(self, token: StoredToken) -> None:
         """Let a token go. Raises KeepError if the keyring holds on to it."""
-        if kept.token is None and self._ask(lambda vault: _delete(vault, kept.app_id)) is not True:
-            raise KeepError(f"the keyring does not let go of the token of {kept.app_id}: unlock it and try again")
-        self._write({app_id: other for app_id, other in self._read().items() if app_id != kept.app_id})
+        if token.token is None and self._ask(lambda vault: _delete(vault, token.app_id)) is not True:
+            raise KeepError(f"the keyring does not let go of the token of {token.app_id}: unlock it and try again")
+        self._write({app_id: other for app_id, other in self._read().items() if app_id != token.app_id})
 
     def _ask(self, question: Callable[[Vault], T]) -> T | None:
         """The keyring's answer; None where there is no keyring, where it fails in any way, or keeps silent."""
@@ -177,10 +177,10 @@ class TokenStore:
             text = f"{self.path} is not a file of stored tokens: remove it, and run `reconciler auth login` again"
             raise KeepError(text) from None
 
-    def _write(self, all_kept: Mapping[str, StoredToken]) -> None:
+    def _write(self, tokens: Mapping[str, StoredToken]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chmod(self.folder, 0o700)
-        file = _File.model_construct(format=1, workspaces=dict(sorted(all_kept.items())))
+        file = _File.model_construct(format=1, workspaces=dict(sorted(tokens.items())))
         self.write(self.path, json.dumps(file.model_dump(exclude_defaults=True), indent=1) + "\n", 0o600)
 
 

@@ -31,7 +31,7 @@ class Unsettled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Creation:
     """One thing that a probe makes, or made."""
 
     # One of `REMOVERS`.
@@ -51,7 +51,7 @@ class Bench:
     # Eight hex that tell it from others.
     run: str
     # Told of each thing before it is made, and again with its id.
-    note: Callable[[Made], object]
+    note: Callable[[Creation], object]
     # Waits for so many seconds.
     sleep: Callable[[float], object]
     # From so many contacts on a count may be cut.
@@ -84,7 +84,7 @@ class Bench:
 
     def make(self, what: str, key: str, route: str, body: Any, refusals: Sequence[int] = NOT_TAKEN) -> Mapping[str, Any] | None:
         """Make a thing, noted before and after; None where Intercom refuses it."""
-        note = Made(what, key)
+        note = Creation(what, key)
         self.note(note)
         try:
             reply = self.ask(route, body, refusals)
@@ -139,16 +139,16 @@ class Cleaner:
     # What calls the workspace.
     client: Client
     # What was written down before it was made.
-    noted: Sequence[Made]
+    creations: Sequence[Creation]
     # What was removed.
-    removed: list[Made] = field(default_factory=list)
+    removed: list[Creation] = field(default_factory=list)
     # What was noted and is not to be seen, by a read that may lag.
-    unseen: list[Made] = field(default_factory=list)
+    unseen: list[Creation] = field(default_factory=list)
 
     def clean(self) -> None:
         """Raises IntercomError where something could not be read or removed; what is noted stays noted then."""
         for what, remove in REMOVERS.items():
-            remove(self, [thing for thing in self.noted if thing.what == what])
+            remove(self, [thing for thing in self.creations if thing.what == what])
 
     def read(self, route: str, **values: str) -> Mapping[str, Any] | None:
         """What is there; None where nothing is."""
@@ -166,9 +166,9 @@ class Cleaner:
         except HttpError as error:
             if not error.is_gone:
                 raise
-        self.removed.append(Made(what, key, live_id))
+        self.removed.append(Creation(what, key, live_id))
 
-    def tags(self, noted: Sequence[Made]) -> None:
+    def tags(self, noted: Sequence[Creation]) -> None:
         ids = {thing.id for thing in noted if thing.id}
         for row in rows(self.client.send(Request("GET", "/tags")).body):
             name = str(row.get("name"))
@@ -176,19 +176,19 @@ class Cleaner:
             if OURS.match(name) or (str(row.get("id")) in ids and name.strip().casefold().startswith(PREFIX)):
                 self.end("tag", "DELETE /tags/{id}", name, str(row["id"]))
 
-    def contacts(self, noted: Sequence[Made]) -> None:
+    def contacts(self, noted: Sequence[Creation]) -> None:
         rows = {str(row["id"]): row for row in self._search() if row.get("id")}
         for live_id in {thing.id for thing in noted if thing.id} - rows.keys():
             rows |= {live_id: row} if (row := self.read("GET /contacts/{id}", id=live_id)) else {}
-        lost = {thing.key for thing in noted} - {thing.key for thing in noted if thing.id}
-        for key in (key for key in lost if "@" not in key):
+        unanswered = {thing.key for thing in noted} - {thing.key for thing in noted if thing.id}
+        for key in (key for key in unanswered if "@" not in key):
             row = self.read("GET /contacts/find_by_external_id/{key}", key=key)
             rows |= {str(row["id"]): row} if row else {}
         for live_id, row in rows.items():
             if is_ours(row):
                 self.end("contact", "DELETE /contacts/{id}", str(row.get("external_id") or row.get("email")), live_id)
-        seen = {str(row.get("email")).casefold() for row in rows.values()}
-        self.unseen += [Made("contact", key) for key in sorted(lost) if "@" in key and key.casefold() not in seen]
+        emails = {str(row.get("email")).casefold() for row in rows.values()}
+        self.unseen += [Creation("contact", key) for key in sorted(unanswered) if "@" in key and key.casefold() not in emails]
 
     def _search(self) -> Iterator[Mapping[str, Any]]:
         """Those whom a search shows, which lags by minutes."""
@@ -196,13 +196,13 @@ class Cleaner:
         listing = Listing("POST /contacts/search", style="search", per_page=150)
         yield from routes.read_search(self.client, listing, {"operator": "OR", "value": starts})
 
-    def companies(self, noted: Sequence[Made]) -> None:
+    def companies(self, noted: Sequence[Creation]) -> None:
         for key in {thing.key for thing in noted if OURS.match(thing.key)}:
             row = self.read("GET /companies?company_id={key}", key=key)
             if row and row.get("company_id") == key:
                 self.end("company", "DELETE /companies/{id}", key, str(row["id"]))
 
-    def archive_attributes(self, noted: Sequence[Made]) -> None:
+    def archive_attributes(self, noted: Sequence[Creation]) -> None:
         """An attribute cannot be deleted (API 2.16, PUT /data_attributes/{id})."""
         for row in rows(self.client.send(Request("GET", "/data_attributes")).body):
             if OURS.match(str(row.get("name"))) and not row.get("archived"):
@@ -210,7 +210,7 @@ class Cleaner:
 
 
 # In this order: a company's tag goes with the tag.
-REMOVERS: Mapping[str, Callable[[Cleaner, Sequence[Made]], None]] = {
+REMOVERS: Mapping[str, Callable[[Cleaner, Sequence[Creation]], None]] = {
     "contact": Cleaner.contacts,
     "company": Cleaner.companies,
     "tag": Cleaner.tags,

@@ -61,8 +61,8 @@ def ask_rename(bench: Bench) -> Found:
     source, target = require(bench.tag(bench.name("from"))), require(bench.tag(bench.name("to")))
     if bench.ask("POST /tags", {"id": source["id"], "name": target["name"]}, (*NOT_TAKEN, *CONFLICT)) is None:
         return {"rename_taken": "refused"}
-    left = [row for row in rows(bench.must("GET /tags")) if row.get("id") in (source["id"], target["id"])]
-    return {"rename_taken": "twins" if len(left) == 2 else "merged"}
+    tags = [row for row in rows(bench.must("GET /tags")) if row.get("id") in (source["id"], target["id"])]
+    return {"rename_taken": "twins" if len(tags) == 2 else "merged"}
 
 
 def ask_attached_again(bench: Bench) -> Found:
@@ -70,8 +70,8 @@ def ask_attached_again(bench: Bench) -> Found:
     before = bench.must("POST /contacts/{id}/tags", tag, id=contact).get("applied_at")
     bench.sleep(NEXT_SECOND)
     bench.must("POST /contacts/{id}/tags", tag, id=contact)
-    held = [row for row in rows(bench.must("GET /contacts/{id}/tags", id=contact)) if row.get("id") == tag["id"]]
-    after = held[0].get("applied_at") if held else None
+    tags = [row for row in rows(bench.must("GET /contacts/{id}/tags", id=contact)) if row.get("id") == tag["id"]]
+    after = tags[0].get("applied_at") if tags else None
     if not isinstance(before, int) or not isinstance(after, int):
         raise Unsettled("the answers show no applied_at")
     return {"attached_again": "keeps" if after == before else "moves"}
@@ -111,8 +111,8 @@ def ask_lead(bench: Bench) -> Found:
 
 
 def ask_unknown_key(bench: Bench) -> Found:
-    taken = bench.ask("PUT /contacts/{id}", {"zz_reconciler": "x"}, id=str(bench.user["id"]))
-    return {"unknown_key": "ignored" if taken else "refused"}
+    answer = bench.ask("PUT /contacts/{id}", {"zz_reconciler": "x"}, id=str(bench.user["id"]))
+    return {"unknown_key": "ignored" if answer else "refused"}
 
 
 def ask_unknown_attribute(bench: Bench) -> Found:
@@ -153,12 +153,12 @@ def ask_dots(bench: Bench) -> Found:
 
 def ask_total(bench: Bench) -> Found:
     every = {"query": {"field": "created_at", "operator": ">", "value": 0}, "pagination": {"per_page": 1}}
-    searched, listed = (
-        bench.must(*asked).get("total_count") for asked in (("POST /contacts/search", every), ("GET /contacts?per_page=1",))
+    by_search, by_list = (
+        bench.must(*call).get("total_count") for call in (("POST /contacts/search", every), ("GET /contacts?per_page=1",))
     )
-    if isinstance(searched, int) and searched > bench.cap:
+    if isinstance(by_search, int) and by_search > bench.cap:
         return {"total_count": "exact"}
-    if searched == bench.cap and isinstance(listed, int) and listed > bench.cap:
+    if by_search == bench.cap and isinstance(by_list, int) and by_list > bench.cap:
         return {"total_count": "capped"}
     raise Unsettled(f"it takes more than {bench.cap:,} contacts to see it")
 

@@ -33,7 +33,7 @@ from reconciler.intercom.totals import Tally
 
 
 @dataclass
-class Named:
+class KeyLookup:
     """What keys lead to."""
 
     # The things that have them.
@@ -50,16 +50,16 @@ def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -
     return routes.things(client, kind, routes.read_search(client, kind.search.listing, query, partial(tick, kind.section)))
 
 
-def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
+def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> KeyLookup:
     """The things that keys mean, by the first identity of their kind by which anything is found; in the order of the keys."""
     things_by_key: dict[str, list[Live]] = {}
     merged: dict[str, str] = {}
     for identity in kind.identities:
-        asked = [key for key in keys if key not in things_by_key and _can_be(kind, identity, _strip_prefix(identity, key))]
-        for key, things in _ask(observer, kind, identity, asked, here, merged):
+        questions = [key for key in keys if key not in things_by_key and _can_be(kind, identity, _strip_prefix(identity, key))]
+        for key, things in _ask(observer, kind, identity, questions, here, merged):
             things_by_key[key] = things
     by_id = {thing.id: thing for key in keys for thing in things_by_key.get(key, ())}
-    return Named(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in things_by_key], merged)
+    return KeyLookup(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in things_by_key], merged)
 
 
 def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
@@ -68,7 +68,7 @@ def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
         kind.entry.model_validate({identity.field: key})
     except ValidationError as error:
         # What else an entry must have says nothing of its name.
-        return all(wrong["type"] == "missing" for wrong in error.errors(include_url=False, include_input=False))
+        return all(problem["type"] == "missing" for problem in error.errors(include_url=False, include_input=False))
     return True
 
 
@@ -83,14 +83,14 @@ def _ask(
     if not keys:
         return
     addresses = [Address(kind.name, key) for key in keys]
-    wanted = {a: Resource(a, identity.field, _strip_prefix(identity, a.key), {}, Mark("")) for a in addresses}
-    live = observer.observe(Manifest(wanted, Policy()), here, None)
-    known = Index(kind, live.things[kind.name].values())
-    for address, resource in wanted.items():
-        followed = live.of(address) if address in live.merged else None
-        if followed:
-            merged[address.key] = followed.id
-        things = [followed] if followed else list(known.get((identity.field, identity.fold(resource.key))))
+    resources = {a: Resource(a, identity.field, _strip_prefix(identity, a.key), {}, Mark("")) for a in addresses}
+    live = observer.observe(Manifest(resources, Policy()), here, None)
+    index = Index(kind, live.things[kind.name].values())
+    for address, resource in resources.items():
+        survivor = live.of(address) if address in live.merged else None
+        if survivor:
+            merged[address.key] = survivor.id
+        things = [survivor] if survivor else list(index.get((identity.field, identity.fold(resource.key))))
         if things:
             yield address.key, things
 
@@ -119,22 +119,22 @@ def read_time_zone(client: Client) -> tuple[tzinfo, str]:
         return UTC, ""
 
 
-def read_answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+def read_answers(client: Client, request: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
     tally, page = Tally(), 0
     while True:
-        reply, error = client.exchange(asked)
+        reply, error = client.exchange(request)
         yield reply, error
         page += 1
         if error or not all_pages:
             return
         step = _next_scroll(reply) or _next_step(reply, page)
         if step is None and routes.goes_on(reply):
-            raise routes.contradiction(client, asked, "the list says that it goes on, and not how")
-        routes.check_page(client, asked, reply.body, _list_items(reply.body), tally, last_page=step is None)
+            raise routes.contradiction(client, request, "the list says that it goes on, and not how")
+        routes.check_page(client, request, reply.body, _list_items(reply.body), tally, last_page=step is None)
         if step is None:
             return
-        asked = _continue(asked, step)
+        request = _continue(request, step)
 
 
 def _list_items(body: Body) -> list[Body]:
@@ -160,13 +160,13 @@ def _next_scroll(reply: Reply) -> dict[str, str] | None:
     return {"scroll_param": str(param)} if param and reply.body.get("data") else None
 
 
-def _continue(asked: Request, step: Mapping[str, str]) -> Request:
+def _continue(request: Request, step: Mapping[str, str]) -> Request:
     """The request for the next page: a search takes its cursor in the body, all others in the query."""
-    if asked.method == "POST" and asked.path.endswith("/search"):
-        body: Any = asked.body or {}
-        return replace(asked, body={**body, "pagination": {**(body.get("pagination") or {}), **_write_step(step)}})
-    kept = tuple((name, value) for name, value in asked.query if name not in step)
-    return replace(asked, query=(*kept, *step.items()))
+    if request.method == "POST" and request.path.endswith("/search"):
+        body: Any = request.body or {}
+        return replace(request, body={**body, "pagination": {**(body.get("pagination") or {}), **_write_step(step)}})
+    query = tuple((name, value) for name, value in request.query if name not in step)
+    return replace(request, query=(*query, *step.items()))
 
 
 def _write_step(step: Mapping[str, str]) -> dict[str, Any]:

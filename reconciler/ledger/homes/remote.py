@@ -95,7 +95,7 @@ class Remote:
     def keep(self, contents: Sequence[bytes]) -> list[str]:
         """Put contents into the repository as blobs, which nothing refers to yet."""
         asked = b"".join(b"blob\nmark :1\ndata %d\n%s\nget-mark :1\n" % (len(content), content) for content in contents)
-        return self._git("fast-import", "--quiet", "--done", given=asked + b"done\n").decode().split() if contents else []
+        return self._git("fast-import", "--quiet", "--done", stdin=asked + b"done\n").decode().split() if contents else []
 
     def commit(self, files: Mapping[str, str], parent: str | None, message: str, at: float) -> str:
         """A commit of these files, which nothing refers to yet; `at` is Unix seconds."""
@@ -198,13 +198,13 @@ class Remote:
 
     def _make_trees(self, folders: Iterable[Sequence[str]]) -> list[str]:
         asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
-        return self._git("mktree", "--batch", given=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
+        return self._git("mktree", "--batch", stdin=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
 
-    def _git(self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, within: float = PATIENCE) -> bytes:
+    def _git(self, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None, within: float = PATIENCE) -> bytes:
         mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
         settings = [part for key, value in {**_SETTINGS, **mirror}.items() for part in ("-c", f"{key}={value}")]
         try:
-            return git(*settings, *arguments, environ={**self.environ, **(more or {})}, given=given, within=within)
+            return git(*settings, *arguments, environ={**self.environ, **(more or {})}, stdin=stdin, within=within)
         except NoGit:
             raise LedgerUnusable(self.place, "git is not installed", "install git 2.29 or newer, and run again") from None
         except GitFailed as failed:

@@ -11,9 +11,9 @@ from reconciler.sandbox.store import Doc
 
 
 def _show(request: Request, note: Doc) -> Doc:
-    shown = {"type": "note", "id": note["id"], "created_at": note["created_at"]}
-    shown[note["kind"]] = {"type": note["kind"], "id": note["of"]}
-    return shown | {"author": admins.show(require(request.ws, "admin", note["admin_id"])), "body": note["body"]}
+    body = {"type": "note", "id": note["id"], "created_at": note["created_at"]}
+    body[note["kind"]] = {"type": note["kind"], "id": note["of"]}
+    return body | {"author": admins.show(require(request.ws, "admin", note["admin_id"])), "body": note["body"]}
 
 
 def _list(request: Request, of: str) -> Doc:

@@ -34,8 +34,8 @@ class Ranked:
 
     @classmethod
     def of(cls, rows: Sequence[Doc], value_of: Callable[[Doc], object]) -> Ranked:
-        ranked = sorted(((rank(value_of(row), row["seq"]), row) for row in rows), key=lambda pair: pair[0])
-        return cls([row for _, row in ranked], [key for key, _ in ranked])
+        pairs = sorted(((rank(value_of(row), row["seq"]), row) for row in rows), key=lambda pair: pair[0])
+        return cls([row for _, row in pairs], [key for key, _ in pairs])
 
     def after(self, key: Key | None, size: int, *, ascending: bool) -> tuple[list[Doc], Key | None]:
         """The rows that follow the key, at most `size`; and if more follow, the key of the last of them."""
@@ -63,14 +63,14 @@ def read_cursor(text: object) -> tuple[int, Key | None]:
         raise invalid("starting_after is not a valid cursor") from None
 
 
-def answer_cursor(request: Request, ranked: Ranked, show: Show, after: object, size: int, *, ascending: bool) -> Doc:
+def answer_cursor(request: Request, ranking: Ranked, show: Show, after: object, size: int, *, ascending: bool) -> Doc:
     """The answer for one page; `next` is missing at the end (recorded examples of POST /contacts/search)."""
     page, key = read_cursor(after)
-    rows, last = ranked.after(key, size, ascending=ascending)
-    pages: Doc = {"type": "pages", "page": page, "per_page": size, "total_pages": -(-len(ranked.rows) // size)}
+    rows, last = ranking.after(key, size, ascending=ascending)
+    pages: Doc = {"type": "pages", "page": page, "per_page": size, "total_pages": -(-len(ranking.rows) // size)}
     if last is not None:
         pages["next"] = {"page": page + 1, "starting_after": cursor(page + 1, last)}
-    return {"type": "list", "data": [show(request, row) for row in rows], "total_count": len(ranked.rows), "pages": pages}
+    return {"type": "list", "data": [show(request, row) for row in rows], "total_count": len(ranking.rows), "pages": pages}
 
 
 def answer_page(request: Request, rows: Sequence[Doc], show: Show, size: int = 50, most: int = 150, *, url: bool = False) -> Doc:

@@ -35,15 +35,15 @@ def _sublist(contact: Doc, name: str, ids: list[str], path: str, kind: str) -> D
 
 def show(request: Request, contact: Doc) -> Doc:
     """The contact in the shape of the call's version."""
-    shown = BLANK | {name: value for name, value in contact.items() if name in FIELDS}
+    body = BLANK | {name: value for name, value in contact.items() if name in FIELDS}
     owner, avatar = contact.get("owner_id"), contact.get("avatar")
-    shown["workspace_id"] = request.ws.settings.app_id
-    shown["owner_id"] = int(owner) if owner is not None and request.version < V2_16 else owner
-    shown["avatar"] = {"type": "avatar", "image_url": avatar} if avatar else None
-    shown["social_profiles"] = {"type": "list", "data": []}
-    shown["location"] = {"type": "location"} | _PLACE | contact.get("location", {})
-    shown["custom_attributes"] = contact["custom_attributes"]
-    return shown | _sublists(request.ws, contact)
+    body["workspace_id"] = request.ws.settings.app_id
+    body["owner_id"] = int(owner) if owner is not None and request.version < V2_16 else owner
+    body["avatar"] = {"type": "avatar", "image_url": avatar} if avatar else None
+    body["social_profiles"] = {"type": "list", "data": []}
+    body["location"] = {"type": "location"} | _PLACE | contact.get("location", {})
+    body["custom_attributes"] = contact["custom_attributes"]
+    return body | _sublists(request.ws, contact)
 
 
 def _sublists(ws: Workspace, contact: Doc) -> Doc:
@@ -113,8 +113,8 @@ def see(ws: Workspace, contact: Doc) -> Doc | None:
     now = ws.now()
     if contact.get("visible_at", 0) > now:
         return None
-    shown = next((old for until, old in ws.stale.get(contact["id"], ()) if until > now), contact)
-    return shown if is_live(shown) else None
+    state = next((old for until, old in ws.stale.get(contact["id"], ()) if until > now), contact)
+    return state if is_live(state) else None
 
 
 def see_all(ws: Workspace) -> list[Doc]:

@@ -67,9 +67,9 @@ def contacts(request: Request) -> Doc:
     field, ascending = _sort(request)
     name = "search " + json.dumps([body["query"], field, request.version, ws.settings.fold_email], sort_keys=True)
     stamp = [ws.store.table(kind).changes for kind in ("contact", "attribute", "segment")]
-    ranked = people.reuse(ws, name, stamp, lambda: _search(request, field))
+    ranking = people.reuse(ws, name, stamp, lambda: _search(request, field))
     # The cursor is read from the body; in the URL it is ignored (reported: community.intercom.com/2038).
-    answer = answer_cursor(request, ranked, people.show, paging.get("starting_after"), size, ascending=ascending)
+    answer = answer_cursor(request, ranking, people.show, paging.get("starting_after"), size, ascending=ascending)
     if ws.settings.total_count == "capped":
         answer["total_count"] = min(answer["total_count"], ws.settings.count_cap)
     return answer

@@ -9,8 +9,8 @@ from reconciler.sandbox.workspace import Workspace
 
 
 def _show(segment: Doc, *, count: bool = False) -> Doc:
-    shown = {"type": "segment"} | {name: segment[name] for name in ("id", "name", "created_at", "updated_at", "person_type")}
-    return shown | ({"count": len(segment["contacts"])} if count else {})
+    body = {"type": "segment"} | {name: segment[name] for name in ("id", "name", "created_at", "updated_at", "person_type")}
+    return body | ({"count": len(segment["contacts"])} if count else {})
 
 
 def show_those_of(ws: Workspace, members: str, doc: Doc) -> list[Doc]:

@@ -9,8 +9,8 @@ from reconciler.sandbox.store import Doc
 
 def _show(kind: Doc) -> Doc:
     name = {"name": kind.get("name", "Newsletters"), "description": kind.get("description", "Lorem ipsum dolor sit amet"), "locale": "en"}
-    shown = {"type": "subscription", "id": kind["id"], "state": "live", "consent_type": kind["consent_type"]}
-    return shown | {"default_translation": name, "translations": [name], "content_types": kind["content_types"]}
+    body = {"type": "subscription", "id": kind["id"], "state": "live", "consent_type": kind["consent_type"]}
+    return body | {"default_translation": name, "translations": [name], "content_types": kind["content_types"]}
 
 
 def listing(request: Request) -> Doc:
@@ -19,8 +19,8 @@ def listing(request: Request) -> Doc:
 
 def of_contact(request: Request) -> Doc:
     """Only what a contact chose, not the defaults."""
-    chosen = people.require_live(request.ws, request.id).get("subscriptions", {})
-    return {"type": "list", "data": [_show(request.ws.store.table("subscription").docs[id]) for id in chosen]}
+    choices = people.require_live(request.ws, request.id).get("subscriptions", {})
+    return {"type": "list", "data": [_show(request.ws.store.table("subscription").docs[id]) for id in choices]}
 
 
 def attach(request: Request) -> Doc:

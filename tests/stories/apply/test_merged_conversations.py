@@ -237,6 +237,6 @@ def test_they_have_a_limit_of_their_own_which_an_approval_lifts(route: Route) ->
     word = str(plan["refused"][0]["approve"])
     assert word.endswith(":3")
     digest, _, people = word.partition(":")
-    route.rules = Approvals(given=(Approval(digest, int(people)),))
+    route.rules = Approvals(on_command_line=(Approval(digest, int(people)),))
     assert {how for how, _ in apply(route, route.saved(path)).values()} == {"applied"}
     assert carried(route) == MOVED

@@ -87,7 +87,7 @@ def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(make_route: Make
     with route.session() as session:
         work = prepare(session, plan, planned_manifest(plan))
         _unforeseen(route, where)
-        outcomes = list(carry_out(session, work, route.clock.stopped))
+        outcomes = list(carry_out(session, work, route.stop))
     assert sorted(o.status for o in outcomes) == [Status.APPLIED, Status.FAILED]
     (failed,) = [o for o in outcomes if o.status is Status.FAILED]
     assert "unforeseen (KeyError in " in failed.reason
@@ -117,7 +117,7 @@ def _carried_out(route: Route, found: Any, started: Callable[[Any], None]) -> li
     with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
         route.box.forget_requests()
-        return list(carry_out(session, work, route.clock.stopped, started))
+        return list(carry_out(session, work, route.stop, started))
 
 
 def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRoute) -> None:
@@ -125,7 +125,7 @@ def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRo
     route = make_route(SEED, ledger=True)
     plan = route.saved(route.manifest(MANIFEST))
     with route.session() as session:
-        outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), route.clock.stopped)
+        outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), route.stop)
         next(outcomes)
         outcomes.close()
     assert route.ledger

@@ -61,7 +61,7 @@ class Killed(BaseException):
 
 def approving(plan: PlanDocument) -> Approvals:
     words = {str(refusal["approve"]) for refusal in plan["refused"]} | set(plan["approved"])
-    return Approvals(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
+    return Approvals(on_command_line=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
 
 
 def apply(route: Route, plan: PlanDocument, rules: Approvals) -> list[Outcome]:

@@ -14,7 +14,8 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.work import Proposal
 from reconciler.workflow.apply import carry_out
 from reconciler.workflow.undo import prepare_undo, propose_undo, run_meant
-from tests.desk.route import WIDE, Clock, Route
+from tests.desk.clock import Clock
+from tests.desk.route import WIDE, Route
 
 Doc = dict[str, Any]
 # What a write of ours changes and no manifest knows.

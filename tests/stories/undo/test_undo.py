@@ -416,7 +416,7 @@ def test_the_limits_are_those_of_the_run(route: Route) -> None:
     with pytest.raises(Refused, match="--approve"):
         carry_out_plan(route, plan)
     assert refusal.approve
-    rules = Approvals(given=(parse_approval(refusal.approve),))
+    rules = Approvals(on_command_line=(parse_approval(refusal.approve),))
     assert undone(route, name, rules).plan.refused == ()
     assert statuses(carry_out_plan(route, plan, rules)) == {"applied"}
 

@@ -21,10 +21,10 @@ from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox import Sandbox, load_seed, serve
 from tests import ROOT
+from tests.desk.clock import Clock
 from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
-from tests.desk.route import Clock
 
 QUICKSTART = ROOT / "examples/quickstart"
 TAGS = "name: growth\ntags: [{}]\n"

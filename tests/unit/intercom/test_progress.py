@@ -21,39 +21,39 @@ LIVE: dict[str, Any] = {
 
 
 @dataclass
-class Told:
-    """What was told, by what it is called."""
+class Announced:
+    """What a read announced, by its name."""
 
     done: Counter[str] = field(default_factory=Counter)
     more: Counter[str] = field(default_factory=Counter)
     # How far ahead of what is done the announcements were.
     ahead: list[int] = field(default_factory=list)
 
-    def __call__(self, what: str, done: int = 1, more: int = 0) -> None:
-        self.done[what] += done
-        self.more[what] += more
+    def __call__(self, name: str, n: int = 1, more: int = 0) -> None:
+        self.done[name] += n
+        self.more[name] += more
         self.ahead.append(self.more.total() - self.done.total())
 
 
 def test_a_plan_reads_as_many_as_it_announces(make_route: MakeRoute) -> None:
-    ticks, at = Told(), make_route(LIVE)
+    progress, route = Announced(), make_route(LIVE)
     companies = [{"company_id": str(n), "name": f"C{n}"} for n in range(130)]
     contacts = [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else []} for n in range(390)]
     tags = [*TAGS, *({"name": f"old{n}", "state": "absent"} for n in range(5))]
-    manifest = read_manifest([str(at.manifest({"tags": tags, "companies": companies, "contacts": contacts}))])
-    with at.session() as session:
-        assert len(propose(watch(session, ticks), manifest).plan.changes) == 5
-    assert ticks.done == ticks.more
+    manifest = read_manifest([str(route.manifest({"tags": tags, "companies": companies, "contacts": contacts}))])
+    with route.session() as session:
+        assert len(propose(watch(session, progress), manifest).plan.changes) == 5
+    assert progress.done == progress.more
     # Contacts are looked for in batches, a page of companies shows 60, and of seven the payload shows ten of twelve tags.
-    assert ticks.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
-    assert max(ticks.ahead) == 390
-    assert min(ticks.ahead) == 0
+    assert progress.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
+    assert max(progress.ahead) == 390
+    assert min(progress.ahead) == 0
 
 
 def test_a_listing_says_how_many_there_are_once_a_page_did(make_route: MakeRoute) -> None:
-    ticks, at = Told(), make_route(LIVE)
-    with at.session() as session:
-        assert len(list(list_all(watch(session, ticks), "companies"))) == 130
-    assert (ticks.done, ticks.more) == (Counter(companies=130), Counter(companies=130))
+    progress, route = Announced(), make_route(LIVE)
+    with route.session() as session:
+        assert len(list(list_all(watch(session, progress), "companies"))) == 130
+    assert (progress.done, progress.more) == (Counter(companies=130), Counter(companies=130))
     # Before the first page nothing is known; with it all is.
-    assert ticks.ahead[:2] == [0, 70]
+    assert progress.ahead[:2] == [0, 70]

@@ -19,7 +19,7 @@ from reconciler.errors import Invalid
 from reconciler.kinds import KINDS
 from reconciler.sandbox.request import Request, invalid
 from reconciler.sandbox.store import Doc
-from reconciler.workflow.export import Wanted, export, exportable, text_of
+from reconciler.workflow.export import ExportScope, export, exportable, text_of
 from tests.conftest import MakeRoute
 from tests.desk.collection import Collection, add_collection
 from tests.desk.route import Route, changes, lines
@@ -68,7 +68,7 @@ def test_a_kind_declared_here_is_planned_applied_and_converges(make_route: MakeR
 def exported(route: Route) -> str:
     """All that is live, as one manifest."""
     with route.session() as session:
-        return text_of(export(session, Wanted(exportable(route.kinds))), "default", Pin("sandbox1", "us"))
+        return text_of(export(session, ExportScope(exportable(route.kinds))), "default", Pin("sandbox1", "us"))
 
 
 def test_its_things_are_exported(make_route: MakeRoute) -> None:
@@ -155,7 +155,7 @@ class CollectionEntry(Entry):
     description: Annotated[Text, Field(), doc("What people find in it.", "Invoices")] = ""
     parent: Annotated[
         NullableText,
-        Field(refers="collection", called="parent_id", read=_id),
+        Field(refers="collection", wire_name="parent_id", read=_id),
         doc("The collection above it, by its name; `null`: there is none.", "Guides"),
     ] = None
 
@@ -179,7 +179,7 @@ class SectionEntry(Entry):
 
     name: Annotated[Name, Field(), doc("The name of the section.", "Refunds")]
     collection: Annotated[
-        NullableText, Field(refers="collection", called="collection_id", read=_id), doc("Where it stands, by name.", "Billing")
+        NullableText, Field(refers="collection", wire_name="collection_id", read=_id), doc("Where it stands, by name.", "Billing")
     ] = None
 
 

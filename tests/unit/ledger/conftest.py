@@ -8,31 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
+from tests.desk.clock import Clock
 from tests.desk.repositories import a_copy, a_home, a_ledger
-
-
-class Clock:
-    """Unix seconds that move only when told to."""
-
-    def __init__(self, at: float = 1_767_225_600.0) -> None:
-        self.at = at
-
-    def __call__(self) -> float:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
-
-    def waits(self, timeout: float = 0.0) -> Waiting:
-        """To wait for a lock by this clock."""
-        return Waiting(timeout, self.sleep, self, self)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_767_225_600.0)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from reconciler.core.model.address import Address
 from reconciler.ledger.homes.git import GitLock
 from reconciler.ledger.ledger import Ledger
+from tests.desk.clock import Clock
 from tests.unit.ledger.changes import APP, HOBAN, write
-from tests.unit.ledger.conftest import Clock
 
 WASH, ZOE = "wash on serenity", "zoe on serenity"
 
@@ -19,7 +19,7 @@ Opened = Callable[..., Ledger]
 def written(opened: Opened, clock: Clock, address: Address = HOBAN, id: str = "c-1") -> Ledger:
     """A ledger that has written one thing under its lock, and let it go."""
     ledger = opened()
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         write(ledger, address, id)
     return ledger
 

@@ -16,8 +16,8 @@ from reconciler.ledger.errors import NotAFile
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.ledger import Ledger
 from tests import ROOT
+from tests.desk.clock import Clock
 from tests.desk.desk import Desk
-from tests.unit.ledger.conftest import Clock
 
 FIRST = "tags: [vip]\n"
 NEXT = "tags: [{name: vip, state: absent}]\n"
@@ -115,7 +115,7 @@ def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Pa
         for use in (
             lambda: home.put_preimage("r-2", "{}", clock()),
             lambda: home.read_preimage("r-2"),
-            lambda: home.lock("", "wash", clock.waits()),
+            lambda: home.lock("", "wash", clock.waiting()),
         ):
             with pytest.raises(NotAFile, match="it is a link"):
                 use()

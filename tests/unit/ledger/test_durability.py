@@ -18,8 +18,8 @@ from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, Settlement
 from tests import ROOT
+from tests.desk.clock import Clock
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
-from tests.unit.ledger.conftest import Clock
 
 DIES = """
 import sys
@@ -27,9 +27,9 @@ from pathlib import Path
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.unit.ledger.changes import APP, HEAD, VIP, a_change, a_record
-from tests.unit.ledger.conftest import Clock
+from tests.desk.clock import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
-with ledger.lock(APP, "wash on serenity", Clock().waits()):
+with ledger.lock(APP, "wash on serenity", Clock(1_767_225_600.0).waiting()):
     run, changes = ledger.begin(HEAD), [a_change(address=VIP), a_change(), a_change(address=VIP)]
     numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
     ledger.intend({numbers[0]: changes[0]})
@@ -85,7 +85,7 @@ def test_an_intent_survives_kill_9(folder: Path) -> None:
         assert (known(ledger, VIP), known(ledger, HOBAN)) == ("t-1", None)
         assert (lost(ledger, VIP), lost(ledger, HOBAN)) == (False, True)
         attempts = [ledger.read_recorded(APP).attempt(address) for address in (VIP, HOBAN)]
-        assert [attempt.intended for attempt in attempts if attempt] == [0.0, 5.0]
+        assert [attempt.intended_at for attempt in attempts if attempt] == [0.0, 5.0]
 
 
 def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path)
         assert ledger
         with ledger:
             try:
-                with ledger.lock(APP, "kaylee on serenity", Clock().waits()):
+                with ledger.lock(APP, "kaylee on serenity", Clock(1_767_225_600.0).waiting()):
                     return False
             except Locked as refused:
                 return str(refused).startswith("wash on serenity, since 2026-01-01 00:00:00 UTC, holds the lock")
@@ -143,7 +143,7 @@ def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
 
 def test_a_new_ledger_is_opened_by_several_at_once(tmp_path: Path) -> None:
     def work(folder: Path) -> str:
-        ledger = Ledger.open(folder, create=True, now=Clock(), environ={})
+        ledger = Ledger.open(folder, create=True, now=Clock(1_767_225_600.0), environ={})
         assert ledger
         with ledger:
             ledger.begin(HEAD)

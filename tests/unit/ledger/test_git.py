@@ -17,10 +17,10 @@ from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.git import IMAGES, LEDGER, GitHome
 from reconciler.ledger.homes.lines import file_of, load, take_changes
 from reconciler.ledger.ledger import Ledger
+from tests.desk.clock import Clock
 from tests.desk.repositories import KEY, a_clone, a_home, a_ledger, around, git, log
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_record, known, write
-from tests.unit.ledger.conftest import Clock
 from tests.unit.ledger.shared import WASH, ZOE, Opened, tick, written
 
 
@@ -75,7 +75,7 @@ def test_it_works_in_every_sort_of_clone(remote: Path, opened: Opened, clock: Cl
         git(other, "checkout", "--quiet", "--detach")
     for number in range(2):
         ledger = opened(other)
-        with ledger.lock(APP, ZOE, clock.waits()):
+        with ledger.lock(APP, ZOE, clock.waiting()):
             write(ledger, VIP, f"t-{number}")
     assert "?" not in git(other, "rev-list", "--objects", "--missing=print", LEDGER)
     with opened() as ledger:
@@ -101,7 +101,7 @@ def test_another_remote_may_be_named(remote: Path, clone: Path, opened: Opened, 
     git(tmp_path, "init", "--quiet", "--bare", "second.git")
     git(clone, "remote", "add", "second", str(tmp_path / "second.git"))
     ledger = opened(remote="second")
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         write(ledger)
     assert log(tmp_path / "second.git")
     assert not a_home(clone).exists()
@@ -136,7 +136,7 @@ def test_looking_makes_and_pushes_nothing(clone: Path, remote: Path, opened: Ope
 
 def test_every_push_is_a_commit_of_ours_that_names_the_run(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         run = ledger.begin(HEAD)
         write(ledger)
         ledger.end(run, 0, {})
@@ -151,14 +151,14 @@ def test_every_push_is_a_commit_of_ours_that_names_the_run(remote: Path, opened:
 def test_the_same_rows_are_the_same_files(remote: Path, opened: Opened, clock: Clock) -> None:
     written(opened, clock)
     before = git(remote, "rev-parse", f"{LEDGER}^{{tree}}")
-    with opened().lock(APP, ZOE, clock.waits()):
-        clock.at += 5
+    with opened().lock(APP, ZOE, clock.waiting()):
+        clock.now += 5
     assert git(remote, "rev-parse", f"{LEDGER}^{{tree}}") == before
 
 
 def test_a_push_holds_only_the_files_that_changed(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         ledger.record(APP, "default", [a_record(ledger.digests, Address("contact", f"{n}"), f"c-{n}") for n in range(2000)])
         tick(ledger)
         ledger.record(APP, "default", [a_record(ledger.digests, Address("contact", "7"), "c-7", {"name": "Wash"})])
@@ -171,7 +171,7 @@ def test_a_push_holds_only_the_files_that_changed(remote: Path, opened: Opened, 
 
 def test_what_is_let_go_leaves_its_file(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = written(opened, clock)
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         ledger.record(APP, "default", [], [("contact", "c-1")])
     assert known(opened()) is None
     assert "things" not in git(remote, "ls-tree", "--name-only", LEDGER).split()

@@ -16,10 +16,10 @@ from reconciler.ledger.homes.git import LEDGER
 from reconciler.ledger.homes.lines import Damaged, file_of, load, take_changes
 from reconciler.ledger.homes.remote import Remote
 from reconciler.ledger.ledger import Ledger
+from tests.desk.clock import Clock
 from tests.desk.repositories import KEY, around, git
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, known, write
-from tests.unit.ledger.conftest import Clock
 from tests.unit.ledger.shared import ZOE, Opened, written
 
 
@@ -47,7 +47,7 @@ def whole() -> Mapping[str, bytes]:
     """The files of a ledger with one run and one thing."""
     with tempfile.TemporaryDirectory() as folder:
         engine = load(f"{folder}/ledger.db", "the ref", {})
-        with Ledger(FileHome(Path(folder)), engine, bytes.fromhex(KEY), Clock()) as ledger:
+        with Ledger(FileHome(Path(folder)), engine, bytes.fromhex(KEY), Clock(1_767_225_600.0)) as ledger:
             write(ledger)
             return take_changes(engine)
 
@@ -110,7 +110,7 @@ def test_a_lease_that_cannot_be_read_is_damage_and_not_a_free_lock(clone: Path, 
     for lease in (b"{}", b"[", b"[" * 100_000, b'{"who":"x","since":1e300,"renewed":1,"nonce":""}'):
         tamper(clone, {"lease.json": lease})
         with pytest.raises(LedgerUnusable, match="it is damaged"):
-            opened().home.lock(APP, ZOE, clock.waits())
+            opened().home.lock(APP, ZOE, clock.waiting())
 
 
 def test_a_newer_schema_asks_for_an_upgrade(clone: Path, opened: Opened, clock: Clock) -> None:
@@ -130,5 +130,5 @@ def test_a_tree_without_a_schema_is_refused(clone: Path, opened: Opened, clock: 
 def test_files_of_somebody_else_in_the_tree_do_no_harm(clone: Path, opened: Opened, clock: Clock) -> None:
     written(opened, clock)
     tamper(clone, {"README.md": b"our ledger\n", "things/.jsonl.old": b"?", "others/a.jsonl": b"?", "writes.jsonl": b"?"})
-    with opened() as ledger, ledger.lock(APP, ZOE, clock.waits()):
+    with opened() as ledger, ledger.lock(APP, ZOE, clock.waiting()):
         assert known(ledger) == "c-1"

@@ -11,9 +11,9 @@ import pytest
 
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.git import LEDGER, GitHome
+from tests.desk.clock import Clock
 from tests.desk.repositories import a_home, around, git
 from tests.unit.ledger.changes import APP
-from tests.unit.ledger.conftest import Clock
 from tests.unit.ledger.shared import WASH, Opened
 
 
@@ -97,7 +97,7 @@ def test_a_push_that_a_rule_of_the_server_declines_shows_its_own_words(
     (remote / "hooks" / "pre-receive").write_text(f"#!/bin/sh\n{hook}\nexit 1\n")
     (remote / "hooks" / "pre-receive").chmod(0o755)
     with pytest.raises(LedgerUnusable) as refused:
-        opened().home.lock(APP, WASH, clock.waits())
+        opened().home.lock(APP, WASH, clock.waiting())
     rule = f"{said}(pre-receive hook declined)" if said else "pre-receive hook declined"
     assert f"cannot be used: the remote origin declined the push: {rule}; see to what it asks for" in str(refused.value)
     assert "secret" not in str(refused.value)
@@ -123,5 +123,5 @@ def test_who_commits_is_whom_git_is_told_of(
 ) -> None:
     for name, value in configured.items():
         git(clone, "config", name, value)
-    a_home(clone, **environ).lock(APP, WASH, clock.waits()).release()
+    a_home(clone, **environ).lock(APP, WASH, clock.waiting()).release()
     assert git(remote, "log", "-1", "--format=%an <%ae>|%cn <%ce>", LEDGER).strip() == f"{author}|{committer}"

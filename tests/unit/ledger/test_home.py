@@ -24,9 +24,9 @@ from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.file import FileHome, FileLock
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite
+from tests.desk.clock import Clock
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
-from tests.unit.ledger.conftest import Clock
 
 KEY = "0f" * 32
 DAY = 86400.0
@@ -63,7 +63,7 @@ def test_nobody_else_may_read_it(folder: Path) -> None:
     with opened(folder) as ledger:
         write(ledger)
         ledger.home.put_preimage("20260101T000000000-1a2b3c4d", "{}", 0.0)
-        with ledger.lock(APP, "wash on serenity", Clock().waits()):
+        with ledger.lock(APP, "wash on serenity", Clock(1_767_225_600.0).waiting()):
             pass
         files = sorted(path.name for path in folder.iterdir())
         assert files == [".gitignore", "images", "key", "last", "ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.lock"]
@@ -318,44 +318,44 @@ def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
 # ── the lock ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_lock_is_held_by_one_who_is_named_and_free_again_after_him(folder: Path, ledger: Ledger, clock: Clock) -> None:
     with opened(folder) as other:
-        with ledger.lock(APP, "wash on serenity", clock.waits()) as lock:
-            assert json.loads((folder / "ledger.lock").read_text()) == {"who": "wash on serenity", "since": clock.at}
+        with ledger.lock(APP, "wash on serenity", clock.waiting()) as lock:
+            assert json.loads((folder / "ledger.lock").read_text()) == {"who": "wash on serenity", "since": clock.now}
             assert lock.taken_over == ""
             ledger.check()
             holder = "wash on serenity, since 2026-01-01 00:00:00 UTC,"
             end = "it ends with that process; wait for it, or give --lock-timeout more seconds"
             sentence = rf"^{holder} holds the lock of this ledger \(.*\.db\); {end}$"
-            with pytest.raises(Locked, match=sentence), other.lock(APP, "kaylee on serenity", clock.waits()):
+            with pytest.raises(Locked, match=sentence), other.lock(APP, "kaylee on serenity", clock.waiting()):
                 pytest.fail("two hold it")
-        with other.lock(APP, "kaylee on serenity", clock.waits()):
+        with other.lock(APP, "kaylee on serenity", clock.waiting()):
             assert "kaylee" in (folder / "ledger.lock").read_text()
     assert (folder / "ledger.lock").read_text() == ""
 
 
 def test_a_lock_is_waited_for_as_long_as_was_said(ledger: Ledger, clock: Clock) -> None:
-    begun = clock.at
-    taken = ledger.lock(APP, "wash on serenity", clock.waits())
-    with taken, pytest.raises(Locked), ledger.lock(APP, "kaylee on serenity", clock.waits(20)):
+    begun = clock.now
+    taken = ledger.lock(APP, "wash on serenity", clock.waiting())
+    with taken, pytest.raises(Locked), ledger.lock(APP, "kaylee on serenity", clock.waiting(20)):
         pytest.fail("two hold it")
-    assert 20 <= clock.at - begun < 21
+    assert 20 <= clock.now - begun < 21
 
 
 def test_a_lock_that_gets_free_meanwhile_is_taken(ledger: Ledger, folder: Path, clock: Clock) -> None:
-    held = FileHome(folder).lock(APP, "wash on serenity", clock.waits())
+    held = FileHome(folder).lock(APP, "wash on serenity", clock.waiting())
 
     def sleep(seconds: float) -> None:
         held.release()
         clock.sleep(seconds)
 
-    with ledger.lock(APP, "kaylee on serenity", replace(clock.waits(20), sleep=sleep)):
+    with ledger.lock(APP, "kaylee on serenity", replace(clock.waiting(20), sleep=sleep)):
         assert "kaylee" in (folder / "ledger.lock").read_text()
 
 
 def test_a_holder_who_did_not_say_his_name_is_another_run(ledger: Ledger, folder: Path, clock: Clock) -> None:
-    with ledger.lock(APP, "wash on serenity", clock.waits()):
+    with ledger.lock(APP, "wash on serenity", clock.waiting()):
         for junk in ("", "{", "[]", "3", '{"since": 1}', "\0"):
             (folder / "ledger.lock").write_text(junk)
-            with pytest.raises(Locked, match="^another run holds the lock"), ledger.lock(APP, "kaylee", clock.waits()):
+            with pytest.raises(Locked, match="^another run holds the lock"), ledger.lock(APP, "kaylee", clock.waiting()):
                 pytest.fail("two hold it")
 
 
@@ -378,9 +378,9 @@ def test_what_a_run_destroys_is_kept_in_a_file_of_its_own(ledger: Ledger, folder
 
 def test_an_image_is_kept_for_thirty_days(ledger: Ledger, folder: Path, clock: Clock) -> None:
     for run, age in [("old", 30 * DAY + 1), ("young", 30 * DAY)]:
-        ledger.home.put_preimage(run, "{}", clock.at)
-        os.utime(folder / "images" / f"{run}.json", (clock.at - age, clock.at - age))
-    ledger.home.put_preimage("new", "{}", clock.at)
+        ledger.home.put_preimage(run, "{}", clock.now)
+        os.utime(folder / "images" / f"{run}.json", (clock.now - age, clock.now - age))
+    ledger.home.put_preimage("new", "{}", clock.now)
     assert [ledger.home.read_preimage(run) for run in ("old", "young", "new")] == [None, "{}", "{}"]
 
 

@@ -25,10 +25,10 @@ from reconciler.ledger.homes.home import Home, LockLost, Waiting
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite
 from tests import ROOT
+from tests.desk.clock import Clock
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, lost, write
-from tests.unit.ledger.conftest import Clock
 
 WASH, ZOE = "wash on serenity", "zoe on serenity"
 HOLDS = """
@@ -88,7 +88,7 @@ def now(timeout: float = 0.0, ahead: float = 0.0) -> Waiting:
 def test_a_lock_that_is_let_go_can_be_taken_again(there: There, clock: Clock) -> None:
     home = there.home()
     for _ in range(3):
-        lock = home.lock(APP, WASH, clock.waits())
+        lock = home.lock(APP, WASH, clock.waiting())
         lock.check()
         lock.release()
         lock.release()
@@ -96,10 +96,10 @@ def test_a_lock_that_is_let_go_can_be_taken_again(there: There, clock: Clock) ->
 
 
 def test_whoever_waits_in_vain_learns_who_holds_it(there: There, clock: Clock) -> None:
-    lock, other, ended = there.home().lock(APP, WASH, clock.waits()), there.home(), clock.at + 7
+    lock, other, ended = there.home().lock(APP, WASH, clock.waiting()), there.home(), clock.now + 7
     with pytest.raises(Locked) as said:
-        other.lock(APP, ZOE, clock.waits(7))
-    assert clock.at >= ended
+        other.lock(APP, ZOE, clock.waiting(7))
+    assert clock.now >= ended
     lasts = "it ends with that process"
     if there.address == "git":
         lasts = "it was last renewed at 2026-01-01 00:00:00 UTC and ends by itself at 2026-01-01 00:01:00 UTC unless it is renewed"
@@ -109,7 +109,7 @@ def test_whoever_waits_in_vain_learns_who_holds_it(there: There, clock: Clock) -
     )
     lock.check()
     lock.release()
-    other.lock(APP, ZOE, clock.waits()).release()
+    other.lock(APP, ZOE, clock.waiting()).release()
 
 
 def test_who_does_not_say_how_long_waits_longer_than_the_lease_of_a_run_that_was_killed() -> None:
@@ -119,7 +119,7 @@ def test_who_does_not_say_how_long_waits_longer_than_the_lease_of_a_run_that_was
 
 
 def test_whoever_waits_has_it_as_soon_as_it_is_let_go(there: There, clock: Clock) -> None:
-    lock, waited = there.home().lock(APP, WASH, clock.waits()), []
+    lock, waited = there.home().lock(APP, WASH, clock.waiting()), []
 
     def sleep(seconds: float) -> None:
         waited.append(seconds)
@@ -162,7 +162,7 @@ def test_a_holder_that_is_killed_holds_nothing_any_more(there: There, clock: Clo
 
 def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, clock: Clock) -> None:
     first, second = there.ledger(clock), there.ledger(clock)
-    with first.lock(APP, WASH, clock.waits()):
+    with first.lock(APP, WASH, clock.waiting()):
         run = first.begin(HEAD)
         write(first, HOBAN, "c-1")
         attempt(first, a_change(address=VIP), outcome=None, proof=True)
@@ -172,7 +172,7 @@ def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, cl
         first.record(APP, "other", [a_record(first.digests, HOBAN, "c-1", {"name": "Wash"})])
         first.end(run, 5, {"create": 1})
         before = first.read_recorded(APP)
-    with second.lock(APP, ZOE, clock.waits()):
+    with second.lock(APP, ZOE, clock.waiting()):
         after = second.read_recorded(APP)
         assert (after.records, after.others, after.attempts, after.runs) == (before.records, before.others, before.attempts, before.runs)
         assert (known(second), lost(second, VIP), after.runs, len(after.attempts)) == ("c-1", True, 4, 3)
@@ -197,7 +197,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
 
 
 def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> None:
-    with there.ledger(clock).lock(APP, WASH, clock.waits()):
+    with there.ledger(clock).lock(APP, WASH, clock.waiting()):
         there.home().put_preimage("r-1", '{"tag": "vip"}', time.time())
     assert [there.home().read_preimage(run) for run in ("r-1", "r-2")] == ['{"tag": "vip"}', None]
 
@@ -205,7 +205,7 @@ def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> Non
 @pytest.mark.parametrize("there", ["postgresql"], indirect=True)
 def test_a_lost_connection_is_a_lost_lock_and_harms_no_successor(there: There, clock: Clock, postgres: Cluster) -> None:
     ledger, database = there.ledger(clock), there.address.rpartition("/")[2]
-    with ledger.lock(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waiting()):
         ledger.check()
         postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
                      f"WHERE locktype = 'advisory' AND datname = '{database}'")  # fmt: skip
@@ -216,12 +216,12 @@ def test_a_lost_connection_is_a_lost_lock_and_harms_no_successor(there: There, c
         with pytest.raises(LockLost):
             attempt(ledger, a_change())
     with pytest.raises(Locked, match="zoe on serenity, since"):
-        there.home().lock(APP, WASH, clock.waits())
+        there.home().lock(APP, WASH, clock.waiting())
     successor.check()
     successor.release()
 
 
 @pytest.mark.parametrize("there", ["postgresql"], indirect=True)
 def test_many_threads_may_ask_at_once_whether_the_lock_is_held(there: There, clock: Clock) -> None:
-    with there.ledger(clock).lock(APP, WASH, clock.waits()) as lock, ThreadPoolExecutor(8) as pool:
+    with there.ledger(clock).lock(APP, WASH, clock.waiting()) as lock, ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: lock.check(), range(200))) == [None] * 200

@@ -27,9 +27,9 @@ from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, Settlement
 from reconciler.ledger.tables import RUNS, WRITES
+from tests.desk.clock import Clock
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, known, lost, write
-from tests.unit.ledger.conftest import Clock
 
 THINGS = [HOBAN, Address("contact", "25"), Address("company", "acme")]
 BESIDE = replace(HEAD, name="beside")
@@ -142,14 +142,14 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
 
 
 def test_a_list_without_ties_says_nothing_and_is_not_kept(ledger: Ledger) -> None:
-    ledger.record(APP, "default", [replace(a_record(ledger.digests), links={"tags": {}, "companies": {}}, governed={"companies": "exact"})])
+    ledger.record(APP, "default", [replace(a_record(ledger.digests), links={"tags": {}, "companies": {}}, policies={"companies": "exact"})])
     record = ledger.read_recorded(APP).records["contact", "c-1"]
-    assert (record.links, record.governed) == ({}, {"companies": "exact"})
+    assert (record.links, record.policies) == ({}, {"companies": "exact"})
 
 
 def test_what_is_no_field_and_no_link_stands_among_them_in_the_ledger_as_it_ever_did(ledger: Ledger, folder: Path) -> None:
     record = replace(a_record(ledger.digests), fields={"name": "n1"}, links={"tags": {"t-1": "found"}}, files=("a.yaml", "b.yaml"))
-    record = replace(record, ended="e1", former=frozenset({"f1"}), shown_as="s1", governed={"tags": "exact"})
+    record = replace(record, end_digest="e1", former=frozenset({"f1"}), shown_as="s1", policies={"tags": "exact"})
     ledger.record(APP, "default", [record])
     [row] = kept(folder, tables.THINGS)
     assert json.loads(row.fields) == {"name": "n1", "was f1": "f1", "state": "e1", "shown as": "s1"}
@@ -176,8 +176,8 @@ RECORDS = st.builds(
     written=st.floats(0, 1e12),
     fields=st.dictionaries(FIELDS, WORDS, max_size=3),
     links=st.dictionaries(LISTS, TIES, max_size=2),
-    governed=st.dictionaries(LISTS, WORDS, max_size=2),
-    ended=WORDS,
+    policies=st.dictionaries(LISTS, WORDS, max_size=2),
+    end_digest=WORDS,
     former=st.frozensets(WORDS.filter(bool), max_size=2),
     shown_as=WORDS,
 )
@@ -186,7 +186,7 @@ _apps = count()
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    opened = Ledger.open(tmp_path_factory.mktemp("shared"), create=True, now=Clock(), environ={})
+    opened = Ledger.open(tmp_path_factory.mktemp("shared"), create=True, now=Clock(1_767_225_600.0), environ={})
     assert opened
     with opened:
         yield opened
@@ -198,7 +198,7 @@ def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]
     app = f"app-{next(_apps)}"
     shared.record(app, "default", records)
     by_id = shared.read_recorded(app).records
-    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), governed=dict(r.governed)) for name, r in by_id.items()} == {
+    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), policies=dict(r.policies)) for name, r in by_id.items()} == {
         r.name: r for r in records
     }
 
@@ -214,9 +214,9 @@ def test_what_was_planned_and_never_sent_is_an_attempt_of_no_time(ledger: Ledger
 
 def test_a_lost_create_is_told_with_the_time_of_its_last_intent(ledger: Ledger, clock: Clock) -> None:
     for _ in range(2):
-        clock.at += 60
+        clock.now += 60
         attempt(ledger, a_change(), None, proof=True)
-    intended, clock.at = clock.at, clock.at + 60
+    intended, clock.now = clock.now, clock.now + 60
     assert ledger.read_recorded(APP).attempt(HOBAN) == Attempt("create", intended, True, False, {}, "contact")
     assert lost(ledger)
 
@@ -425,7 +425,7 @@ def test_runs_of_a_later_time_sort_later(ledger: Ledger, clock: Clock) -> None:
     runs = []
     for _ in range(5):
         runs.append(ledger.begin(HEAD))
-        clock.at += 0.002
+        clock.now += 0.002
     assert runs == sorted(set(runs))
     assert runs[0].startswith("20260101T000000000-")
 
@@ -442,14 +442,14 @@ def test_a_run_is_kept_with_its_head_its_end_and_its_counts(ledger: Ledger, fold
     policy = MappingProxyType({"links": {"contact.tags": "owned"}, "protect": ("tag/vip",), "max_deletes": 5, "budget": None})
     head = replace(HEAD, verb="undo", who="wash on serenity", revision="6d08ec2", files=("a.yaml", "crew/b.yaml"), policy=policy)
     run = ledger.begin(head)
-    started, clock.at = clock.at, clock.at + 60
+    started, clock.now = clock.now, clock.now + 60
     ledger.end(run, 5, {"applied": 2, "failed": 1})
     [row] = kept(folder, RUNS)
     assert (row.id, row.app_id, row.region, row.name, row.key) == (run, APP, "us", "default", ledger.digests.fingerprint)
     assert (row.verb, row.who, row.revision, row.files) == ("undo", "wash on serenity", "6d08ec2", ["a.yaml", "crew/b.yaml"])
     assert row.policy == {"links": {"contact.tags": "owned"}, "protect": ["tag/vip"], "max_deletes": 5, "budget": None}
     assert (row.manifest_digest, row.plan_digest, row.exit_code) == ("manifest-digest", "plan-digest", 5)
-    assert (row.counts, row.started, row.ended) == ({"applied": 2, "failed": 1}, started, clock.at)
+    assert (row.counts, row.started, row.ended) == ({"applied": 2, "failed": 1}, started, clock.now)
 
 
 def test_the_head_of_a_run_holds_no_email(ledger: Ledger, folder: Path) -> None:
@@ -469,9 +469,9 @@ def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_wit
     run = ledger.begin(HEAD)
     changes: list[Change] = [a_change(Action.UPDATE, id="c-1", name="Hoban"), replace(an_attach(), id=None, target_id=None)]
     numbers = ledger.plan(run, [PlannedWrite(change) for change in changes])
-    clock.at += 1
+    clock.now += 1
     ledger.intend({numbers[0]: changes[0], numbers[1]: an_attach()})
-    clock.at += 1
+    clock.now += 1
     ledger.settle(run, [Settlement(numbers[0], "failed", None, 422), Settlement(numbers[1], "applied", None, 200)])
     first, second = kept(folder, WRITES)
     thing = ledger.digests.thing(APP, HOBAN)
@@ -480,15 +480,15 @@ def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_wit
     assert (first.outcome, first.status, first.live_id) == ("failed", 422, None)
     assert (second.link, second.thing_id, second.target_id, second.target_address) == ("tags", "c-1", "t-1", "tag/vip")
     assert (second.thing, second.target, second.fields) == (thing, ledger.digests.thing(APP, VIP), None)
-    assert (second.intended, second.settled) == (clock.at - 1, clock.at)
+    assert (second.intended, second.settled) == (clock.now - 1, clock.now)
 
 
 def test_outcomes_go_after_thirty_days_when_a_run_begins(ledger: Ledger, folder: Path, clock: Clock) -> None:
     write(ledger)
-    clock.at += 30 * DAY
+    clock.now += 30 * DAY
     ledger.end(ledger.begin(HEAD), 0, {})
     assert len(kept(folder, WRITES)) == 1
-    clock.at += 1
+    clock.now += 1
     ledger.end(ledger.begin(HEAD), 0, {})
     assert kept(folder, WRITES) == []
     assert known(ledger) == "c-1"
@@ -501,7 +501,7 @@ def test_what_was_never_done_stays_until_something_else_is_done_there(
 ) -> None:
     attempt(ledger, a_change(), outcome)
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change())])
-    clock.at += 99 * DAY
+    clock.now += 99 * DAY
     attempt(ledger, a_change(), "applied")
     assert len(kept(folder, WRITES)) == 3
     ledger.begin(HEAD)

@@ -56,7 +56,7 @@ class Team:
     def apply(self, folder: Path, text: str, *approve: str) -> PlanDocument:
         """Plan and apply what a folder declares. Raises Refused."""
         with self.at(folder) as route:
-            path, route.rules = route.manifest(text), Approvals(given=tuple(map(parse_approval, approve)))
+            path, route.rules = route.manifest(text), Approvals(on_command_line=tuple(map(parse_approval, approve)))
             plan = route.saved(path)
             route.apply(plan)
             route.rules = NO_APPROVALS

@@ -19,10 +19,10 @@ from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.homes.postgres import PostgresHome
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.tables import RUNS
+from tests.desk.clock import Clock
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
 from tests.unit.ledger.changes import APP, HEAD, VIP, known, write
-from tests.unit.ledger.conftest import Clock
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
             database,
         )
     clerk = PostgresHome(theirs)
-    with a_ledger(clerk) as ledger, ledger.lock(APP, "clerk", Clock().waits()):
+    with a_ledger(clerk) as ledger, ledger.lock(APP, "clerk", Clock(1_767_225_600.0).waiting()):
         write(ledger)
         assert known(ledger) == "c-1"
 
@@ -130,14 +130,14 @@ def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
 
 
 def test_one_workspace_does_not_wait_for_another(home: PostgresHome) -> None:
-    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock().waits()):
-        lock = home.lock("another", "zoe", Clock().waits())
+    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock(1_767_225_600.0).waiting()):
+        lock = home.lock("another", "zoe", Clock(1_767_225_600.0).waiting())
         assert lock.taken_over == ""
         lock.release()
 
 
 def test_a_lock_of_something_else_in_the_database_is_not_ours(postgres: Cluster, address: str, home: PostgresHome) -> None:
-    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock().waits()):
+    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock(1_767_225_600.0).waiting()):
         [[free]] = postgres.run("SELECT pg_try_advisory_lock(1) AND pg_try_advisory_lock(0, 0)", name_of(address))
         assert free
 

@@ -17,9 +17,9 @@ from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, RunHead, Settlement
+from tests.desk.clock import Clock
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, a_change, a_record, an_attach
-from tests.unit.ledger.conftest import Clock
 
 EMAILS = st.from_regex(r"[a-z0-9.+'éß]{6,20}(@[a-z0-9é-]{4,12}){1,2}\.example", fullmatch=True)
 SECRETS = st.from_regex(r"[a-zéß ]{8,30}", fullmatch=True)
@@ -34,7 +34,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
     """Everything that a run writes; stops where somebody may look."""
     contact, path, name = Address("contact", email), f"custom_attributes.{email}", f"of {email}"
     head = replace(HEAD, name=name, who=f"{email} on serenity", revision=f"v1 by {email}", files=[f"crew/{email}.yaml"])
-    with ledger.lock(APP, f"{email} on serenity", Clock().waits()):
+    with ledger.lock(APP, f"{email} on serenity", Clock(1_767_225_600.0).waiting()):
         run = ledger.begin(replace(head, policy={"protect": [f"contact/{email}"], email: {email: (email,)}}))
         changes: list[Change] = [a_change(address=contact, name=secret), a_change(Action.UPDATE, contact, "c-1", **{path: secret})]
         changes += [a_change(address=contact, note={secret: [secret, email]}), an_attach(contact, Address("tag", email))]

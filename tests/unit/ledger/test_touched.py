@@ -82,12 +82,12 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(rout
         assert ", after it became ours: it stays; `--approve " in text
         assert route.converge(path) == []
     word = text.partition("--approve ")[2].partition("`")[0]
-    route.rules = Approvals(given=(parse_approval(word),))
+    route.rules = Approvals(on_command_line=(parse_approval(word),))
     plan = route.saved(path)
     assert changes(plan) == GOING
     assert [note for note in plan["notes"] if note["topic"] == "unused"] == []
     with route.session() as session:
-        assert prepare(session, plan, planned_manifest(plan), route.rules).unused == ()
+        assert prepare(session, plan, planned_manifest(plan), route.rules).warnings == ()
     route.rules = NO_APPROVALS
     assert [o.status for o in route.apply(plan)] == ["applied"]
     assert (changes(route.document(path)), touched(route.document(path))) == ([], [])

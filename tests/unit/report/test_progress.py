@@ -8,13 +8,7 @@ import re
 import pytest
 
 from reconciler.report.progress import Bar, Progress, progress
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.desk.clock import Clock
 
 
 class Tty(io.StringIO):
@@ -29,7 +23,7 @@ class GoneTty(Tty):
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 def test_no_terminal_no_progress(clock: Clock) -> None:

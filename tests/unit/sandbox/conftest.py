@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-
-
-@dataclass
-class Clock:
-    at: float = 1_764_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-    def forward(self, seconds: float) -> None:
-        self.at += seconds
+from tests.desk.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_764_000_000.0)
 
 
 @pytest.fixture

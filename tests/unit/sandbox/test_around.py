@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 
 def test_me_tells_workspace_region_and_time_zone(call: Caller, box: Sandbox) -> None:

@@ -14,7 +14,7 @@ import pytest
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.routes import TABLE
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 
 class Behaviour(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 
 def with_users(count: int, **company: object) -> dict[str, object]:
@@ -62,7 +62,7 @@ def test_an_unknown_key_of_a_company_is_refused_by_name(call: Caller, key: str) 
 def test_update_last_request_at_came_with_2_16(call: Caller, call_2_15: Caller, clock: Clock) -> None:
     body = {"company_id": "6", "update_last_request_at": True}
     assert call_2_15("POST", "/companies", body).code == "bad_request"
-    assert call.ok("POST", "/companies", body)["last_request_at"] == int(clock.at)
+    assert call.ok("POST", "/companies", body)["last_request_at"] == int(clock.now)
 
 
 def test_listings_leave_out_companies_without_users_and_point_reads_do_not(call: Caller, box: Sandbox) -> None:

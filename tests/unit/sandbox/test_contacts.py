@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 
 def create(call: Caller, **fields: object) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
+from tests.desk.clock import Clock
 from tests.desk.collection import add_collection
-from tests.unit.sandbox.conftest import Clock
 
 
 @pytest.mark.parametrize("token", [None, "", "sandbo", "other"])
@@ -42,7 +42,7 @@ def test_the_main_token_can_lack_scopes(clock: Clock) -> None:
 
 def test_over_the_limit_is_429_until_the_next_window_of_ten_seconds(clock: Clock) -> None:
     """developers.intercom.com, rate limiting."""
-    clock.at = 1_764_000_003.0
+    clock.now = 1_764_000_003.0
     with Sandbox(now=clock, rate_limit=2) as box:
         call = Caller(box)
         assert [call("GET", "/me").headers["X-RateLimit-Remaining"] for _ in range(2)] == ["1", "0"]

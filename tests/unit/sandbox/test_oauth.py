@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 APP = {
     "client_id": "c1",

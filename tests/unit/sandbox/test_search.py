@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Answered, Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 DAY = 86_400
 NOON = 1_763_985_600  # 2025-11-24, 12:00 UTC

@@ -19,6 +19,7 @@ from reconciler.intercom.http.errors import CallError
 from reconciler.intercom.http.request import Reply, Request
 from reconciler.intercom.http.token import Token
 from reconciler.intercom.http.wsgi import WsgiAdapter
+from tests.desk.clock import Clock
 
 SECRET = "dG9rOmFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6MDE="
 TOKEN = Token(SECRET)
@@ -28,21 +29,6 @@ HTML = "<html>" + "<p>secret page</p>" * 2400 + "</html>"
 READ = Request("GET", "/contacts/1")
 WRITE = Request("PUT", "/contacts/1", body={"name": "A"})
 ONCE = Request("POST", "/contacts", body={"role": "lead"}, repeatable=False)
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-    slept: list[float] = field(default_factory=list)
-    stopped: bool = False
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> bool:
-        self.slept.append(seconds)
-        self.now += seconds
-        return self.stopped
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ class App:
 
 
 def client(app: App, clock: Clock | None = None, **options: Any) -> Client:
-    clock = clock or Clock()
+    clock = clock or Clock(0.0)
     return Client(
         "http://127.0.0.1:9", TOKEN, adapter=WsgiAdapter(app), sleep=clock.sleep, monotonic=clock.monotonic, rand=lambda: 1.0, **options
     )
@@ -124,7 +110,7 @@ def says(answer: bytes, times: int = 1) -> Callable[[socket.socket], None]:
 
 
 def over(url: str, request: Request, clock: Clock | None = None, **options: Any) -> Reply:
-    clock = clock or Clock()
+    clock = clock or Clock(0.0)
     with Client(url, TOKEN, sleep=clock.sleep, monotonic=clock.monotonic, environ={}, **options) as real:
         return real.send(request)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from heapq import heappop, heappush
 from itertools import count
@@ -18,32 +17,12 @@ from reconciler.errors import Usage
 from reconciler.intercom.http.gate import BELIEVED, FLOOR, JITTER, WIDEST, Gate
 from reconciler.intercom.http.limiter import Limiter, NotAdmitted
 from reconciler.intercom.http.window import DOCUMENTED_LIMIT, WINDOW
+from tests.desk.clock import Clock
 
 EPOCH = 1_800_000_000
 
 # An answer: its status, and its headers. 0: a call that was held back comes again.
 Coming = tuple[int, dict[str, str]]
-
-
-@dataclass
-class Clock:
-    """One thread's time: sleeping moves it."""
-
-    now: float = 1000.0
-    slept: list[float] = field(default_factory=list)
-    stopped: bool = False
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> bool:
-        self.slept.append(seconds)
-        self.now += seconds
-        return self.stopped
-
-    @property
-    def total(self) -> float:
-        return sum(self.slept)
 
 
 class Meter:
@@ -299,7 +278,7 @@ def test_a_refusal_without_headers_teaches_the_rate_that_the_next_windows_stay_n
 
 
 def test_a_refusal_by_a_proxy_counts_though_intercoms_own_headers_allow_more() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     for _ in range(20):
         answered(gate, said=headers(1667, 1600, EPOCH + 10))
@@ -311,7 +290,7 @@ def test_a_refusal_by_a_proxy_counts_though_intercoms_own_headers_allow_more() -
 
 
 def test_a_rate_that_was_learned_from_refusals_grows_again() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     for _ in range(8):
         answered(gate)
@@ -351,7 +330,7 @@ def test_a_share_is_a_part_of_the_whole(share: float) -> None:
 
 
 def test_the_first_call_goes_alone_and_the_others_wait_for_its_answer() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     gate.enter()
     with pytest.raises(NotAdmitted):
@@ -362,7 +341,7 @@ def test_the_first_call_goes_alone_and_the_others_wait_for_its_answer() -> None:
 
 
 def test_calls_under_way_count_against_what_remains() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 2, EPOCH + 10))
     gate.enter()
@@ -372,7 +351,7 @@ def test_calls_under_way_count_against_what_remains() -> None:
 
 
 def test_the_wait_is_what_the_replys_own_date_leaves_of_the_window() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 0, EPOCH + 10, date=EPOCH + 6))
     gate.enter()
@@ -380,7 +359,7 @@ def test_the_wait_is_what_the_replys_own_date_leaves_of_the_window() -> None:
 
 
 def test_without_a_date_the_wait_is_one_window() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 0, EPOCH + 10, date=None))
     gate.enter()
@@ -388,7 +367,7 @@ def test_without_a_date_the_wait_is_one_window() -> None:
 
 
 def test_the_later_answers_of_a_window_make_its_end_more_exact() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 9, EPOCH + 10, date=EPOCH + 6))
     clock.now += 0.1
@@ -398,7 +377,7 @@ def test_the_later_answers_of_a_window_make_its_end_more_exact() -> None:
 
 
 def test_an_answer_that_comes_late_from_the_window_before_opens_nothing() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 2, EPOCH + 20, date=EPOCH + 11))
     gate.enter()
@@ -409,7 +388,7 @@ def test_an_answer_that_comes_late_from_the_window_before_opens_nothing() -> Non
 
 
 def test_a_limit_that_changes_is_followed() -> None:
-    gate = limiter(Clock())
+    gate = limiter(Clock(1000.0))
     assert (gate.limit, gate.cap) == (DOCUMENTED_LIMIT, DOCUMENTED_LIMIT)
     answered(gate, said=headers(167, 166, EPOCH + 10))
     assert (gate.limit, gate.cap) == (167, 167)
@@ -439,13 +418,13 @@ ABSURD: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("said", ABSURD)
 def test_missing_and_absurd_headers_leave_the_last_known_rate(said: dict[str, str]) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(100, 99, EPOCH + 10))
     for _ in range(50):
         answered(gate, said=said)
     assert gate.limit == 100
-    assert clock.slept == []
+    assert clock.sleeps == []
     for _ in range(49):
         answered(gate, said=said)
     answered(gate, said=said)
@@ -454,7 +433,7 @@ def test_missing_and_absurd_headers_leave_the_last_known_rate(said: dict[str, st
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 99999999999 99:99:99 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"])
 def test_no_date_header_does_harm(date: str) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 0, EPOCH + 10, date=None) | {"Date": date})
     gate.enter()
@@ -463,7 +442,7 @@ def test_no_date_header_does_harm(date: str) -> None:
 
 @pytest.mark.parametrize("said", ABSURD)
 def test_a_refusal_is_believed_whatever_its_headers_say(said: dict[str, str]) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, 429, said)
     gate.enter()
@@ -471,7 +450,7 @@ def test_a_refusal_is_believed_whatever_its_headers_say(said: dict[str, str]) ->
 
 
 def test_a_refusal_whose_window_is_over_is_not_followed_at_once() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = Limiter(1.0, clock.monotonic, lambda turn, seconds: clock.sleep(seconds), rand=lambda: 0.0)
     answered(gate, 429, headers(10, 0, EPOCH))
     gate.enter()
@@ -483,18 +462,18 @@ numbers = st.one_of(st.integers(-5, 200), st.integers(EPOCH - 100, EPOCH + 100),
 
 @given(st.lists(st.tuples(st.sampled_from([200, 429, 500, None]), numbers, numbers, numbers, st.integers(-90, 90)), max_size=12))
 def test_no_wait_is_below_zero_or_above_one_window(answers: list[tuple[int | None, object, object, object, int]]) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     for status, limit, remaining, reset, date in answers:
         before = clock.now
         gate.enter()
         gate.leave(status, headers(limit, remaining, reset, EPOCH + date))
         assert clock.now - before <= WINDOW * (1 + JITTER) + 0.1
-    assert all(seconds >= 0 for seconds in clock.slept)
+    assert all(seconds >= 0 for seconds in clock.sleeps)
 
 
 def test_a_call_that_gets_no_turn_ends_in_a_stated_time() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     answered(gate, said=headers(10, 0, EPOCH + 10))
     with pytest.raises(NotAdmitted, match="still limited after waiting 7 s"):
@@ -503,7 +482,7 @@ def test_a_call_that_gets_no_turn_ends_in_a_stated_time() -> None:
 
 
 def test_a_stop_ends_the_wait() -> None:
-    clock = Clock(stopped=True)
+    clock = Clock(1000.0, is_stopped=True)
     gate = limiter(clock)
     answered(gate, said=headers(10, 0, EPOCH + 10))
     with pytest.raises(NotAdmitted, match="stopped while waiting for the rate limit"):
@@ -511,11 +490,11 @@ def test_a_stop_ends_the_wait() -> None:
 
 
 def test_a_probe_without_an_answer_hands_on_its_turn() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     gate = limiter(clock)
     gate.enter()
     gate.leave()
     gate.enter()
-    assert clock.slept == []
+    assert clock.sleeps == []
     gate.enter()
     assert clock.total == pytest.approx(2.0, abs=0.1), "a probe that takes long holds the others for a while only"

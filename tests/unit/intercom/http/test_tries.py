@@ -17,6 +17,7 @@ from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import BadAnswer, CallError, HttpError, NoAnswer, account_of
 from reconciler.intercom.http.request import Request
 from reconciler.intercom.http.wsgi import WsgiAdapter
+from tests.desk.clock import Clock
 from tests.unit.intercom.http.app import (
     HALF,
     HALF_CHUNK,
@@ -29,7 +30,6 @@ from tests.unit.intercom.http.app import (
     TOKEN,
     WRITE,
     App,
-    Clock,
     Said,
     client,
     failure,
@@ -45,9 +45,9 @@ PASSING = [Said(500), Said(502, HTML.encode()), Said(503), Said(504), Said(408),
 @pytest.mark.parametrize("request_", [READ, WRITE])
 @pytest.mark.parametrize("trouble", PASSING)
 def test_what_may_pass_is_tried_again(request_: Request, trouble: Said | Exception) -> None:
-    app, clock = App(trouble, trouble, Said(body={"id": "1"})), Clock()
+    app, clock = App(trouble, trouble, Said(body={"id": "1"})), Clock(0.0)
     assert client(app, clock).send(request_).body == {"id": "1"}
-    assert clock.slept == [0.5, 1.0]
+    assert clock.sleeps == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("trouble", [Said(500), Said(503), Said(408), ConnectionResetError(), TimeoutError(), Said(200, b"{")])
@@ -75,19 +75,19 @@ def test_a_refusal_is_final(status: int) -> None:
 
 
 def test_pauses_grow_and_end() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     failed = failure(App(Said(503)), WRITE, clock)
-    assert clock.slept == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert str(failed) == "PUT 127.0.0.1:9/contacts/1: 503 Service Unavailable"
     assert failed.maybe_done
 
 
 def test_pauses_are_spread() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     calm = Client("http://127.0.0.1", TOKEN, adapter=WsgiAdapter(App(Said(503))), sleep=clock.sleep, rand=lambda: 0.0)
     with pytest.raises(HttpError):
         calm.send(READ)
-    assert clock.slept[:2] == [0.25, 0.5]
+    assert clock.sleeps[:2] == [0.25, 0.5]
 
 
 def test_a_refusal_after_a_dropped_try_says_that_it_may_have_been_carried_out() -> None:
@@ -97,7 +97,7 @@ def test_a_refusal_after_a_dropped_try_says_that_it_may_have_been_carried_out() 
 
 
 def test_429_for_ever_ends_in_a_stated_time() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     failed = failure(App(Said(429)), ONCE, clock)
     assert isinstance(failed, NoAnswer)
     assert 300 < clock.now < 312
@@ -106,7 +106,7 @@ def test_429_for_ever_ends_in_a_stated_time() -> None:
 
 
 def test_429_for_ever_says_meanwhile_what_is_waited_for_and_until_when_once_a_minute() -> None:
-    clock, notices = Clock(), list[str]()
+    clock, notices = Clock(0.0), list[str]()
     with pytest.raises(NoAnswer):
         client(App(Said(429)), clock, now=lambda: 36_000 + clock.now, notice=notices.append).send(ONCE)
     assert notices[0] == "127.0.0.1:9: every answer of the last window was 429, the rate limit; waiting until 10:05:00 UTC"
@@ -122,9 +122,9 @@ def test_one_429_is_no_news() -> None:
 
 @pytest.mark.parametrize("trouble", [Said(429), Said(503), ConnectionRefusedError()])
 def test_a_stop_ends_the_waiting(trouble: Said | Exception) -> None:
-    app, clock = App(trouble), Clock(stopped=True)
+    app, clock = App(trouble), Clock(0.0, is_stopped=True)
     failure(app, WRITE, clock)
-    assert (len(app.seen), len(clock.slept)) == (1, 1)
+    assert (len(app.seen), len(clock.sleeps)) == (1, 1)
 
 
 def test_the_waiting_of_a_client_ends_with_its_own_stop() -> None:
@@ -139,23 +139,23 @@ def test_every_tenth_answer_without_headers_changes_nothing() -> None:
     said = JSON | {"X-RateLimit-Limit": "167", "X-RateLimit-Remaining": "100", "X-RateLimit-Reset": "1800000009"}
     said["Date"] = "Fri, 15 Jan 2027 08:00:00 GMT"
     odd = [Said(), Said(headers=JSON | {"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "1"})]
-    clock = Clock()
+    clock = Clock(0.0)
     calls = client(App(*([Said(headers=said)] * 9 + odd) * 5), clock)
     windows = [calls.send(READ).window for _ in range(55)]
     assert windows[0] is not None
-    assert (windows[0].limit, windows[9], calls.limiter.limit, clock.slept) == (167, None, 167, [])
+    assert (windows[0].limit, windows[9], calls.limiter.limit, clock.sleeps) == (167, None, 167, [])
 
 
 # Over a real wire
 def test_a_refused_connection_was_not_carried_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    clock = Clock()
+    clock = Clock(0.0)
     with pytest.raises(NoAnswer) as failed:
         over(f"http://127.0.0.1:{port}", ONCE, clock)
     assert str(failed.value) == f"POST 127.0.0.1:{port}/contacts: no connection; see to the network, or to the address"
     assert not failed.value.maybe_done
-    assert len(clock.slept) == 5
+    assert len(clock.sleeps) == 5
 
 
 def test_a_connection_dropped_after_sending_may_have_been() -> None:

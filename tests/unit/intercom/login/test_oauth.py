@@ -19,7 +19,7 @@ from reconciler.intercom.http.wsgi import WsgiAdapter
 from reconciler.intercom.login import oauth
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
-from tests.unit.sandbox.conftest import Clock
+from tests.desk.clock import Clock
 
 SECRET = "6f1d-client-secret-0c2a"
 APP = {"client_id": "c1", "client_secret": SECRET, "redirect_uris": ["https://a.example/back"]}
