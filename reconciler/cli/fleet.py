@@ -1,4 +1,4 @@
-"""The verbs for many workspaces: fleet validate, plan, apply, drift, status, resume, stop, approve."""
+"""The verbs for many workspaces: fleet validate, plan, apply, drift, status, resume, stop, approve, worker."""
 
 from __future__ import annotations
 
@@ -271,6 +271,32 @@ def approve(run: str, given: FleetOptions, shape: str | None, most: str | None) 
         return _finish(host, run, given)
 
 
+@fleet.command(cls=Verb)
+@FLEET
+@click.option("--queues", default="apply,drift", show_default=True, help="What it runs: apply, drift or both; apply goes first.")
+@JOBS
+def worker(file: Path, queues: str, jobs: int) -> int:
+    """Run workspaces that are queued in PostgreSQL, until it is stopped; on any number of machines.
+
+    Ctrl-C and SIGTERM: what is under way ends, or is put back. `engine: postgresql` and the extra `fleet` belong to it.
+
+    \b
+    Example:
+      reconciler fleet worker --jobs 4
+    """
+    from reconciler.fleet.opening import work
+
+    refuse_writes("it writes to workspaces")
+    chosen = queues.split(",")
+    if not set(chosen) <= {"apply", "drift"}:
+        raise Usage(f"--queues {queues}: write apply, drift or apply,drift")
+    collect_again()
+    with _open(FleetOptions(file)) as host, stoppable(Stop()) as stop:
+        _say(f"working for {host.fleet.name}: {jobs} at the same time")
+        work(host, jobs, chosen, stop, _say)
+    return 0
+
+
 def _read_most(written: str) -> tuple[int, int]:
     if not (match := re.fullmatch(r"(\d{1,9}):(\d{1,12})", written)):
         raise Usage(f"--up-to {written}: write N:PEOPLE, as in 4902:0")
@@ -342,7 +368,7 @@ def _run(host: Host, run: str, given: FleetOptions) -> View:
     collect_again()
     with progress(sys.stderr, label="workspaces") as bar, stoppable(Stop()) as stop:
         bar.advance(0, total=total)
-        run_to_end(host, run, stop, lambda claimed: bar.advance(), given.jobs)
+        run_to_end(host, run, stop, bar.advance, _say, given.jobs)
     view = view_rollout(host.store, host.fleet, run)
     if stop.is_set():
         _say(f"stopped: what is under way has ended; reconciler fleet resume {run} goes on with it")

@@ -41,6 +41,12 @@ class Manifests:
                 del self._read[next(iter(self._read))]
             return manifest
 
+    def files(self) -> frozenset[str]:
+        """The files that were read, and the paths that name them."""
+        named = (path for paths in (self._fleet.manifests, *(group.manifests for group in self._fleet.groups.values())) for path in paths)
+        with self._lock:
+            return frozenset((*named, *(file for manifest in self._read.values() for file in manifest.files)))
+
     def _paths(self, workspace: Workspace) -> _Paths:
         groups = (self._fleet.groups[name].manifests for name in workspace.groups)
         return tuple(dict.fromkeys((*self._fleet.manifests, *(path for paths in groups for path in paths))))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.errors import Usage
 from reconciler.fleet.advance import Engine
@@ -16,13 +18,15 @@ from reconciler.fleet.file import add_rows, is_server, read_fleet
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
 from reconciler.fleet.manifests import Manifests
-from reconciler.fleet.rollout import Claim
 from reconciler.fleet.states import Phase
 from reconciler.fleet.store import FILE, Store
 from reconciler.fleet.tokens import MOST_ROWS, Tokens, run_command
 from reconciler.ledger.folder import our_folder
 from reconciler.ledger.key import KEY_VARIABLE, MAKE_ONE
 from reconciler.manifest.repository import commit_of, origin
+
+if TYPE_CHECKING:
+    from reconciler.fleet.engine.procrastinate import QueueEngine
 
 # Where rollouts are kept, before what `store:` says.
 VARIABLE = "RECONCILER_FLEET"
@@ -61,16 +65,54 @@ def open_host(
     with closing(Store(address, folder, now)) as store:
         tokens, manifests = Tokens(fleet.token, environ, where), Manifests(fleet)
         revision = commit_of([where])[0]
-        yield Host(fleet, store, engine_of(fleet), tokens, manifests, who, key, environ, origin(Path(where)), revision, count=count)
+        yield Host(fleet, store, engine_of(fleet, store), tokens, manifests, who, key, environ, origin(Path(where)), revision, count=count)
 
 
-def engine_of(fleet: Fleet) -> Engine:
-    """What starts and stops the jobs of a fleet."""
+def renew(host: Host, fleet: Fleet) -> Host:
+    """The same host for a fleet whose files were changed."""
+    where = os.path.dirname(fleet.file)
+    tokens, manifests = Tokens(fleet.token, host.environ, where), Manifests(fleet)
+    return replace(host, fleet=fleet, tokens=tokens, manifests=manifests, revision=commit_of([where])[0])
+
+
+def engine_of(fleet: Fleet, store: Store) -> Engine:
+    """What starts and stops the jobs of a fleet. Raises Usage where its library is missing."""
     if fleet.engine == "local":
         return LocalEngine()
-    raise Usage("engine: postgresql is not there in this version; write engine: local")
+    engine = _queue(fleet)
+    with store.writing() as connection:
+        engine.prepare(connection)
+    return engine
 
 
-def run_to_end(host: Host, rollout: str, stop: threading.Event, tell: Callable[[Claim], object], jobs: int) -> Phase:
-    """Run a rollout until it has ended, was stopped, or waits for people. Raises Locked where another process does so."""
-    return drive(host, rollout, stop, tell, jobs)
+def _queue(fleet: Fleet) -> QueueEngine:
+    try:
+        from reconciler.fleet.engine.procrastinate import QueueEngine
+    except ModuleNotFoundError as missing:
+        if missing.name != "procrastinate":
+            raise
+        raise Usage(
+            "engine: postgresql needs the extra `fleet`: pip install 'intercom-reconciler[fleet]'; or write engine: local"
+        ) from None
+    return QueueEngine(fleet)
+
+
+def work(host: Host, jobs: int, queues: Sequence[str], stop: threading.Event, say: Callable[[str], object]) -> None:
+    """Run what is queued until `stop` is set. Raises Usage for a fleet without a queue."""
+    if isinstance(host.engine, LocalEngine):
+        raise Usage("engine: local has no workers: its verbs run the workspaces themselves; write engine: postgresql for workers")
+    from reconciler.fleet.engine.worker import run_worker
+
+    run_worker(host, jobs, queues, stop, say)
+
+
+def run_to_end(
+    host: Host, rollout: str, stop: threading.Event, tell: Callable[[int], object], say: Callable[[str], object], jobs: int
+) -> Phase:
+    """Run a rollout, or wait for those who do, until it has ended, was stopped, or waits for people. `tell` is told how many more
+    workspaces have ended, `say` what whoever waits should know. Raises Locked where another process runs it."""
+    if isinstance(host.engine, LocalEngine):
+        return drive(host, rollout, stop, tell, jobs)
+    from reconciler.fleet.engine.procrastinate import watch
+
+    return watch(host, rollout, stop, tell, say)

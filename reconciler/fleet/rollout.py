@@ -136,7 +136,7 @@ def settle(store: Store, engine: Engine, fleet: Fleet, claimed: Claim, result: R
         if result.state == State.QUEUED:
             _put_back(connection, engine, row, claimed, now + LATER * 2 ** (claimed.turn - 1) if result.later else 0.0)
         elif result.state != State.HELD:
-            _keep_last(connection, fleet, claimed, result, now)
+            _keep_last(connection, row, claimed.app_id, result, now)
 
 
 def _put_back(connection: Connection, engine: Engine, row: Row[Any], claimed: Claim, later: float) -> None:
@@ -148,17 +148,17 @@ def _put_back(connection: Connection, engine: Engine, row: Row[Any], claimed: Cl
         queue(connection, engine, row, which, {"state": State.QUEUED, "turn": turn, "later": later})
 
 
-def _keep_last(connection: Connection, fleet: Fleet, claimed: Claim, result: Result, now: float) -> None:
-    mine = (LAST.c.fleet == fleet.name) & (LAST.c.app_id == claimed.app_id)
+def _keep_last(connection: Connection, row: Row[Any], app_id: str, result: Result, now: float) -> None:
+    mine = (LAST.c.fleet == row.fleet) & (LAST.c.app_id == app_id)
     before = connection.execute(select(LAST.c.drifted).where(mine)).first()
-    group = connection.scalar(select(RUNS.c.of_group).where(RUNS.c.rollout == claimed.rollout, RUNS.c.app_id == claimed.app_id))
+    group = connection.scalar(select(RUNS.c.of_group).where(RUNS.c.rollout == row.id, RUNS.c.app_id == app_id))
     drifted = before.drifted if before else None
-    if result.state == State.DONE and claimed.verb != Verb.PLAN:
-        drifted = claimed.verb == Verb.DRIFT and result.exit == 2
+    if result.state == State.DONE and row.verb != Verb.PLAN:
+        drifted = row.verb == Verb.DRIFT and result.exit == 2
     values = {name: value for name, value in columns_of(result).items() if name != "plan"}
-    values |= {"of_group": group, "rollout": claimed.rollout, "verb": claimed.verb, "drifted": drifted, "ended": now}
+    values |= {"of_group": group, "rollout": row.id, "verb": row.verb, "drifted": drifted, "ended": now}
     connection.execute(delete(LAST).where(mine))
-    connection.execute(LAST.insert().values(fleet=fleet.name, app_id=claimed.app_id, **values))
+    connection.execute(LAST.insert().values(fleet=row.fleet, app_id=app_id, **values))
 
 
 def move_on(store: Store, engine: Engine, rollout: str) -> Phase:
@@ -182,19 +182,48 @@ def list_ready(store: Store, rollout: str, number: int) -> tuple[Sequence[str], 
         return app_ids, connection.scalar(waiting) if len(app_ids) < number else None
 
 
-def reclaim(store: Store, engine: Engine, rollout: str) -> None:
-    """Take back the workspaces of workers that are gone: tried again, or failed where that was the last try."""
+def list_open(store: Store, fleet: Fleet) -> Sequence[str]:
+    """The rollouts of a fleet that have not ended."""
+    with store.reading() as connection:
+        going = ROLLOUTS.c.phase.in_((Phase.RUNNING, Phase.WAITING))
+        return connection.scalars(select(ROLLOUTS.c.id).where(ROLLOUTS.c.fleet == fleet.name, going).order_by(ROLLOUTS.c.started)).all()
+
+
+def list_in(store: Store, rollout: str, state: State) -> Sequence[str]:
+    """The workspaces of a rollout that are in a state."""
+    with store.reading() as connection:
+        return connection.scalars(select(RUNS.c.app_id).where(RUNS.c.rollout == rollout, RUNS.c.state == state)).all()
+
+
+def put_off(store: Store, engine: Engine, rollout: str, app_id: str, until: float) -> None:
+    """See to it that a workspace whose turn has not come is looked at again, where it is queued still."""
     with store.writing() as connection:
         row = lock_rollout(connection, rollout)
-        running = (RUNS.c.rollout == rollout) & (RUNS.c.state == State.RUNNING)
+        mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id) & (RUNS.c.state == State.QUEUED)
+        later = connection.scalar(select(RUNS.c.later).where(mine))
+        if row is not None and row.phase == Phase.RUNNING and later is not None:
+            engine.start(connection, rollout, [app_id], writes=Verb(row.verb).writes, later=max(later, until))
+
+
+def reclaim(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str] | None = None) -> None:
+    """Take back the workspaces of workers that are gone, of these or all: tried again, or failed where that was the last try."""
+    with store.writing() as connection:
+        row = lock_rollout(connection, rollout)
+        which = RUNS.c.state == State.RUNNING
+        which = which if app_ids is None else which & RUNS.c.app_id.in_(app_ids)
+        running = (RUNS.c.rollout == rollout) & which
         if row is None:
             return
-        spent = {"state": State.FAILED, "exit": 1, "reason": f"its worker ended in the middle of it, {TRIES} times", "ended": store.now()}
-        connection.execute(update(RUNS).where(running, RUNS.c.turn >= TRIES).values(worker="", **spent))
+        spent = Result(State.FAILED, 1, f"its worker ended in the middle of it, {TRIES} times")
+        for app_id in connection.scalars(select(RUNS.c.app_id).where(running, RUNS.c.turn >= TRIES)).all():
+            mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id)
+            connection.execute(update(RUNS).where(mine).values(**columns_of(spent), worker="", ended=store.now()))
+            _keep_last(connection, row, app_id, spent, store.now())
         if row.phase in (Phase.STOPPED, Phase.DONE):
             connection.execute(update(RUNS).where(running).values(state=State.HELD, worker=""))
         else:
-            queue(connection, engine, row, RUNS.c.state == State.RUNNING, {"state": State.QUEUED, "worker": ""})
+            # Its worker stays named: an engine may run those apart that one died of.
+            queue(connection, engine, row, which, {"state": State.QUEUED, "later": 0.0})
 
 
 def halt(store: Store, engine: Engine, fleet: Fleet, rollout: str, reason: str) -> None:

@@ -29,7 +29,7 @@ class LocalEngine:
         """They are no longer queued, and that is all."""
 
 
-def drive(host: Host, rollout: str, stop: threading.Event, tell: Callable[[Claim], object], jobs: int = JOBS) -> Phase:
+def drive(host: Host, rollout: str, stop: threading.Event, tell: Callable[[int], object], jobs: int = JOBS) -> Phase:
     """Run the workspaces of a rollout until it has ended, was stopped, or waits for people. Who sets `stop` stops it, once what is under
     way has ended. Raises Locked where another process drives it."""
     with host.store.hold("rollout", rollout, host.who):
@@ -49,7 +49,7 @@ class _Driver:
     """The loop of one rollout."""
 
     def __init__(
-        self, host: Host, rollout: str, stop: threading.Event, tell: Callable[[Claim], object], jobs: int, pool: ThreadPoolExecutor
+        self, host: Host, rollout: str, stop: threading.Event, tell: Callable[[int], object], jobs: int, pool: ThreadPoolExecutor
     ) -> None:
         self.host, self.rollout, self.stop, self.tell, self.jobs, self.pool = host, rollout, stop, tell, jobs, pool
         self.under_way: dict[Future[Claim | None], tuple[str, JobStop]] = {}
@@ -98,8 +98,8 @@ class _Driver:
         idle = 0
         for future in ended:
             del self.under_way[future]
-            if claimed := future.result():
-                self.tell(claimed)
+            if future.result():
+                self.tell(1)
             else:
                 idle += 1
         if idle and idle == len(ended):

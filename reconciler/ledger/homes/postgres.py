@@ -66,6 +66,12 @@ class PostgresHome:
                 self._make(connection)
         return engine
 
+    def connection_settings(self) -> tuple[str, dict[str, Any]]:
+        """The address and the settings of connections that a library of others opens, in the same schema: they name our tables first."""
+        address = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        own = {name: value for name, value in _LINE.items() if name not in self._url.query}
+        return address, {**own, "options": f"-c search_path={OURS}"}
+
     def check_writable(self) -> None:
         with unusable(self.place), self._open().connect() as connection:
             if connection.scalar(_READ_ONLY) == "on":
