@@ -122,7 +122,7 @@ def _run(host: Host, claimed: Claim, stop: JobStop) -> None:
     try:
         result = _work(host, claimed, stop)
     finally:
-        settle(host.store, host.engine, host.fleet, claimed, result)
+        settle(host.store, host.engine, claimed, result)
 
 
 def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:

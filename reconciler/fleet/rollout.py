@@ -122,7 +122,7 @@ def _running(connection: Connection, rollout: str, wave: int) -> int:
     return connection.scalar(running) or 0
 
 
-def settle(store: Store, engine: Engine, fleet: Fleet, claimed: Claim, result: Result) -> None:
+def settle(store: Store, engine: Engine, claimed: Claim, result: Result) -> None:
     """Keep what became of a workspace, unless another has it by now."""
     now, mine = store.now(), (RUNS.c.rollout == claimed.rollout) & (RUNS.c.app_id == claimed.app_id)
     if result.later and claimed.turn >= TRIES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -154,9 +153,14 @@ def test_workers_that_are_killed_leave_nothing_undone(fleet: FleetDesk, workers:
     set_up(fleet)
     first = workers.start()
     workers.start()
-    third = meanwhile(lambda: (wait_until(lambda: len(fleet.written()) >= SIZE // 3, "a third is written"), first.kill()))
+
+    def kill() -> None:
+        wait_until(lambda: len(fleet.written()) >= SIZE // 3, "a third is written")
+        first.kill()
+
+    thread = meanwhile(kill)
     done = fleet.json("apply", "--auto-approve")
-    third.join()
+    thread.join()
     assert (done["code"], done["summary"]["done"]) == (0, SIZE), explain(fleet, done["run"])
     assert all(fleet.tags(app_id) == {"vip", "churned", "trial"} for app_id in fleet.boxes)
     assert overlaps(fleet.folder) == []
@@ -189,7 +193,12 @@ def test_a_worker_that_was_frozen_in_the_middle_of_an_apply_writes_everything_on
 def test_the_next_wave_begins_once_though_who_ended_the_last_one_died(fleet: FleetDesk, workers: Workers, dies: int) -> None:
     set_up(fleet, 6, rollout=[{"wave": "50%"}, {"wave": "rest"}])
     workers.start(jobs=1, dies=1 + dies % 6)
-    thread = meanwhile(lambda: (workers.processes[0].wait(PATIENCE), workers.start(jobs=1 + dies % 3)))
+
+    def start_another() -> None:
+        workers.processes[0].wait(PATIENCE)
+        workers.start(jobs=1 + dies % 3)
+
+    thread = meanwhile(start_another)
     done = fleet.json("apply", "--auto-approve")
     thread.join()
     assert (done["code"], done["summary"]["done"]) == (0, 6), explain(fleet, done["run"])
