@@ -284,7 +284,7 @@ def worker(file: Path, queues: str, jobs: int) -> int:
     Example:
       reconciler fleet worker --jobs 4
     """
-    from reconciler.fleet.opening import work
+    from reconciler.fleet.running import work
 
     refuse_writes("it writes to workspaces")
     chosen = queues.split(",")
@@ -359,7 +359,7 @@ def _finish(host: Host, run: str, given: FleetOptions) -> int:
 
 def _run(host: Host, run: str, given: FleetOptions) -> View:
     """Run a rollout, with progress on stderr. Raises Interrupted where a signal stopped it."""
-    from reconciler.fleet.opening import run_to_end
+    from reconciler.fleet.running import run_to_end
     from reconciler.fleet.view import view_rollout
     from reconciler.report.progress import progress
 

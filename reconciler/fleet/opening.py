@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import Usage
 from reconciler.fleet.advance import Engine
-from reconciler.fleet.engine.local import LocalEngine, drive
+from reconciler.fleet.engine.local import LocalEngine
 from reconciler.fleet.file import add_rows, is_server, read_fleet
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
 from reconciler.fleet.manifests import Manifests
-from reconciler.fleet.states import Phase
 from reconciler.fleet.store import FILE, Store
 from reconciler.fleet.tokens import MOST_ROWS, Tokens, run_command
 from reconciler.ledger.folder import our_folder
@@ -95,24 +93,3 @@ def _queue(fleet: Fleet) -> QueueEngine:
             "engine: postgresql needs the extra `fleet`: pip install 'intercom-reconciler[fleet]'; or write engine: local"
         ) from None
     return QueueEngine(fleet)
-
-
-def work(host: Host, jobs: int, queues: Sequence[str], stop: threading.Event, say: Callable[[str], object]) -> None:
-    """Run what is queued until `stop` is set. Raises Usage for a fleet without a queue."""
-    if isinstance(host.engine, LocalEngine):
-        raise Usage("engine: local has no workers: its verbs run the workspaces themselves; write engine: postgresql for workers")
-    from reconciler.fleet.engine.worker import run_worker
-
-    run_worker(host, jobs, queues, stop, say)
-
-
-def run_to_end(
-    host: Host, rollout: str, stop: threading.Event, tell: Callable[[int], object], say: Callable[[str], object], jobs: int
-) -> Phase:
-    """Run a rollout, or wait for those who do, until it has ended, was stopped, or waits for people. `tell` is told how many more
-    workspaces have ended, `say` what whoever waits should know. Raises Locked where another process runs it."""
-    if isinstance(host.engine, LocalEngine):
-        return drive(host, rollout, stop, tell, jobs)
-    from reconciler.fleet.engine.procrastinate import watch
-
-    return watch(host, rollout, stop, tell, say)
