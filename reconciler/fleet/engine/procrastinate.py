@@ -107,6 +107,7 @@ def _raw(connection: Connection) -> Any:
 class _Moment:
     """How far a rollout is, as one look shows it."""
 
+    # Where it stands.
     phase: Phase
     # Until when it waits; None where it does not, or waits for people.
     until: float | None
