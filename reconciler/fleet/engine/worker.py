@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.fleet.engine.procrastinate import APPLY, DRIFT, STALE, SWEEP, SWEEP_PRIORITY, WORKSPACE, queue_of
-from reconciler.fleet.job import Host, run_job
+from reconciler.fleet.job import Host, JobStop, run_job
 from reconciler.fleet.opening import load_fleet, renew
 from reconciler.fleet.rollout import list_in, list_open, move_on, put_off, reclaim
 from reconciler.fleet.states import State
@@ -81,6 +81,7 @@ class _Worker:
         self._hosts, self._jobs, self._stop, self._say, self._pace = _Hosts(host, say), jobs, stop, say, pace
         self._fleet, self._store, self._engine = host.fleet, host.store, host.engine
         self._home = PostgresHome(host.store.address)
+        self._under_way = set[JobStop]()
         self._queues = [queue_of(host.fleet, queue) for queue in queues]
 
     @property
@@ -114,6 +115,8 @@ class _Worker:
             ]
             while not self._stop.is_set() and not any(one.done() for one in workers):
                 await asyncio.sleep(LOOK_EVERY)
+            for stop in list(self._under_way):
+                stop.want(getattr(self._stop, "signum", 0))
             for one in workers:
                 one.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
@@ -136,7 +139,13 @@ class _Worker:
 
     def _run(self, rollout: str, app_id: str) -> None:
         """Run a workspace; where its turn has not come, see to it that it is looked at again."""
-        claimed = run_job(self._hosts.current(), rollout, app_id, self._stop)
+        stop = JobStop()
+        self._under_way.add(stop)
+        try:
+            # Who is to stop begins nothing any more.
+            claimed = None if self._stop.is_set() else run_job(self._hosts.current(), rollout, app_id, stop)
+        finally:
+            self._under_way.discard(stop)
         if claimed:
             self._say(f"{rollout}  {app_id}  {claimed.verb}")
         else:

@@ -67,7 +67,7 @@ class Rig:
     def end(self, app_id: str, state: State = State.DONE, code: int = 0, shape: str | None = EMPTY, **more: Any) -> Phase:
         claimed = self.claim(app_id)
         assert claimed, app_id
-        settle(self.store, self.engine, self.fleet, claimed, Result(state, code, "why" if code else "", shape, **more))
+        settle(self.store, self.engine, claimed, Result(state, code, "why" if code else "", shape, **more))
         return self.move_on()
 
     def move_on(self) -> Phase:
@@ -135,7 +135,7 @@ def test_a_result_that_nobody_followed_up_is_followed_up_by_whoever_comes_next(r
         claimed = rig.claim(app_id)
         assert claimed
         # Whoever wrote it was killed here.
-        settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.DONE, 0))
+        settle(rig.store, rig.engine, claimed, Result(State.DONE, 0))
     assert rig.ready() == []
     threads = [threading.Thread(target=rig.move_on) for _ in range(8)]
     for thread in threads:
@@ -166,7 +166,7 @@ class Crowd:
             self.keep(one, Result(State.FAILED, 1))
 
     def keep(self, one: Claim, result: Result) -> None:
-        settle(self.rig.store, self.rig.engine, self.rig.fleet, one, result)
+        settle(self.rig.store, self.rig.engine, one, result)
 
     def claim(self) -> None:
         if ready := self.rig.ready():
@@ -237,7 +237,7 @@ def test_what_runs_when_a_rollout_is_stopped_ends_by_itself(rig: Rig) -> None:
     claimed = rig.claim("w0")
     halt(rig.store, rig.engine, rig.fleet, rig.run, "stopped by people")
     assert claimed
-    settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.DONE, 0))
+    settle(rig.store, rig.engine, claimed, Result(State.DONE, 0))
     assert (rig.move_on(), rig.states()["w0"], rig.states()["w1"]) == (Phase.STOPPED, State.DONE, State.HELD)
     assert resume(rig.store, rig.engine, rig.fleet, rig.run) == Phase.RUNNING
     assert rig.ready() == ["w1"]
@@ -273,13 +273,13 @@ def test_a_lock_is_no_failure_before_the_last_try(rig: Rig) -> None:
     for turn in range(1, TRIES):
         claimed = rig.claim("w0")
         assert claimed
-        settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.QUEUED, 6, "locked", later=True))
+        settle(rig.store, rig.engine, claimed, Result(State.QUEUED, 6, "locked", later=True))
         assert (rig.states()["w0"], rig.claim("w0")) == (State.QUEUED, None)
         assert rig.engine.later == rig.now[0] + 30 * 2 ** (turn - 1) == list_ready(rig.store, rig.run, 9)[1]
         rig.now[0] = rig.engine.later
     claimed = rig.claim("w0")
     assert claimed
-    settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.QUEUED, 6, "locked", later=True))
+    settle(rig.store, rig.engine, claimed, Result(State.QUEUED, 6, "locked", later=True))
     assert (rig.states()["w0"], rig.move_on()) == (State.FAILED, Phase.STOPPED)
 
 
@@ -298,7 +298,7 @@ def test_an_interruption_is_no_try(rig: Rig) -> None:
         claimed = rig.claim("w0")
         assert claimed
         assert claimed.turn == 1
-        settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.QUEUED))
+        settle(rig.store, rig.engine, claimed, Result(State.QUEUED))
 
 
 def test_a_wave_waits_as_long_as_the_one_before_it_says(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_plans_of_a_wave_that_asks_wait_for_people_and_are_let_go_by_shape(tmp_p
             claimed = rig.claim(app_id)
             assert claimed
             assert claimed.asks
-            settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.HELD, None, "", shape, people=4))
+            settle(rig.store, rig.engine, claimed, Result(State.HELD, None, "", shape, people=4))
         assert rig.end("w6") == Phase.WAITING
         assert rig.code() == 5
         args = rig.store, rig.engine, rig.fleet, rig.run
@@ -344,7 +344,7 @@ def test_plans_of_a_wave_that_asks_wait_for_people_and_are_let_go_by_shape(tmp_p
         assert claimed
         assert (claimed.asks, claimed.approved) == (False, "a")
         # It moved after people had seen it.
-        settle(rig.store, rig.engine, rig.fleet, claimed, Result(State.STALE, 4, "", "c"))
+        settle(rig.store, rig.engine, claimed, Result(State.STALE, 4, "", "c"))
         assert rig.end("w3") == Phase.WAITING
         assert approve(*args, None, None) == (3, Phase.RUNNING)
         assert (sorted(rig.ready()), rig.finish(), rig.code()) == (["w2", "w4", "w5"], Phase.DONE, 0)
