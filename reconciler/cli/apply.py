@@ -42,7 +42,7 @@ from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import RULES, Scope
-from reconciler.core.plan.work import Work, refuse_whole
+from reconciler.core.plan.work import StalePlan, Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.manifest.layers import Layers
 from reconciler.report import Way, outcomes
@@ -149,10 +149,26 @@ def _apply_saved(saved: PlanDocument, source: ManifestOptions, setup: Setup, app
         open_session(setup.intercom, pin, writes=True, choice=setup.choice, paths=paths) as session,
         lock_workspace(session, setup.choice),
     ):
-        with progress(sys.stderr, label="reading") as bar:
+        with progress(sys.stderr, label="reading") as bar, _showing_stale(events):
             work = hold(watch(session, bar.reading))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.warnings)
         return _carry_out(session, work, events, bool(setup.fail_on))
+
+
+@contextmanager
+def _showing_stale(events: Events) -> Iterator[None]:
+    """Where a plan is stale, what was reviewed and what it would be now, as `diff` shows them, before the error that says so."""
+    try:
+        yield
+    except StalePlan as stale:
+        if stale.unlike:
+            from reconciler.report import side_by_side
+
+            out = Terminal(sys.stdout)
+            out.lines(side_by_side.lines(stale.unlike, color=out.color))
+            out.flush()
+            events.stale(side_by_side.as_rows(stale.unlike))
+        raise
 
 
 def _planned_layers(saved: PlanDocument, source: ManifestOptions) -> Layers:

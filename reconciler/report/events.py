@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -42,6 +42,10 @@ class Events:
         ends = {"action": outcome.action, "address": outcome.address, "target": outcome.target, "status": str(outcome.status)}
         kind = str(outcome.status) if outcome.status in ENDS else "done"
         self._write(kind, **ends, reason=_reason(outcome.reason), request_id=outcome.request_id)
+
+    def stale(self, differences: Sequence[Mapping[str, Any]]) -> None:
+        """Nothing was begun: the plan is another one now, and how it differs, as `diff --format json` says it."""
+        self._write("stale", differences=differences)
 
     def summary(self, outcomes: Iterable[Outcome], unproven: int = 0, waiting: int = 0) -> None:
         """The run ended: how many changes ended how, and how much is left beside them."""

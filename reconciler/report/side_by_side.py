@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.core.plan.side_by_side import SET, Part, Unlike
+from reconciler.core.plan.side_by_side import ELSE, SET, Part, Unlike
 from reconciler.report.fields import HIDDEN, show_inside, show_value
 from reconciler.report.json import deep
 from reconciler.report.signs import GREEN, RED, YELLOW, count, paint
@@ -29,11 +29,16 @@ def lines(unlike: Sequence[Unlike], *, color: bool = False) -> Iterator[str]:
 
 def as_json(unlike: Sequence[Unlike]) -> str:
     """One object; `only` is `a`, `b` or null, and a value that a saved plan or a ledger does not hold is `set`."""
-    rows = [
+    rows = as_rows(unlike)
+    return deep({"same": not rows, "differences": rows})
+
+
+def as_rows(unlike: Sequence[Unlike]) -> list[dict[str, Any]]:
+    """The differences as programs read them."""
+    return [
         {**one.subject._asdict(), "only": one.only or None, "parts": [{"path": p.path, "a": p.a, "b": p.b} for p in one.parts]}
         for one in unlike
     ]
-    return deep({"same": not rows, "differences": rows})
 
 
 def _describe(one: Unlike) -> str:
@@ -56,4 +61,4 @@ def _show(side: Any) -> str:
         return "not there"
     if isinstance(side, dict) and side.keys() == {"before", "after"}:
         return f"{show_value(side['before'])} → {show_value(side['after'])}"
-    return SET if side == SET else show_value(side)
+    return side if side in (SET, ELSE) else show_value(side)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -29,13 +29,15 @@ from reconciler.core.plan.plan import Plan, make_plan
 from reconciler.core.plan.saved import list_touched, read_ids, read_scope, subject_in
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import narrow
+from reconciler.core.plan.side_by_side import Unlike, compare_with_now
 from reconciler.core.plan.touched import Agreement
-from reconciler.core.plan.work import Work, hold_work
-from reconciler.errors import Stale
+from reconciler.core.plan.work import StalePlan, Work, hold_work
+from reconciler.errors import ReconcilerError
 from reconciler.execute import execute
 from reconciler.workflow import preimages as imaging
 from reconciler.workflow.merge import LastLook, with_members
 from reconciler.workflow.observe import add_uses, look
+from reconciler.workflow.plan import propose
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
 from reconciler.workflow.record import Recorder, recording, signal_of
@@ -53,12 +55,23 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
         session = replace(session, memory=None)
     refuse(hold_to_pin(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
-        raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
+        text = "the manifest is not the one that was planned, or a variable in it has another value; plan again"
+        raise StalePlan(text, _compare_manifest(session, saved, manifest, approvals))
     manifest, _, refusals = govern(manifest, approvals)
     refused = check_refusals(saved, manifest, approvals, session.now(), refusals)
     plan, comparison, carriers = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
     work = hold_work(saved, (plan, comparison), manifest, approvals, refused, session.context)
     return replace(work, carriers=carriers)
+
+
+def _compare_manifest(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Approvals) -> tuple[Unlike, ...]:
+    """A saved plan against that of another manifest; nothing where it cannot be made, or is no plan of the whole way to that manifest."""
+    if saved.get("moved") or saved.get("rules") or "rest" in saved:
+        return ()
+    with suppress(ReconcilerError):
+        now = propose(session, manifest, read_scope(saved), approvals).plan
+        return compare_with_now(session.kinds, saved, now)
+    return ()
 
 
 def _plan_again(

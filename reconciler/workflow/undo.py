@@ -19,7 +19,8 @@ from reconciler.core.plan.gates import hold_to_pin
 from reconciler.core.plan.plan import make_plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope
-from reconciler.core.plan.work import Proposal, Work, hold_work
+from reconciler.core.plan.side_by_side import compare_with_now
+from reconciler.core.plan.work import Proposal, StalePlan, Work, hold_work
 from reconciler.core.undo import turn as core
 from reconciler.core.undo.draft import LOST, Carried
 from reconciler.core.undo.facts import UNKNOWN, Effect, Fact, judge_effect, list_made, list_questions, read_done
@@ -82,10 +83,11 @@ def prepare_undo(session: Session, saved: PlanDocument, approvals: Approvals = N
         why = f"is {_say_encrypted(preimage)}" if preimage.keys else "lies on the machine of that run: apply it there"
         raise Usage(f"this plan was made where all that the run destroyed could be read, and a part of it {why}")
     refused = check_refusals(saved, turned.manifest, approvals, session.now())
-    if moved := list_moved(saved, turned.skipped, session.here.app_id):
-        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
     scope = Scope(only=frozenset(change["address"] for change in saved["changes"]))
     plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
+    if moved := list_moved(saved, turned.skipped, session.here.app_id):
+        text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20])
+        raise StalePlan(text, compare_with_now(session.kinds, saved, plan))
     return replace(hold_work(saved, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +13,8 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.past import Done
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.privacy import hide, mask_pair, show_address
-from reconciler.core.plan.saved import group_changes
+from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.saved import group_changes, write_saved
 from reconciler.core.plan.schema import FieldDocument, PlanDocument
 from reconciler.core.plan.touched import Subject
 
@@ -20,8 +22,8 @@ from reconciler.core.plan.touched import Subject
 Rows = Mapping[Subject, Sequence[Mapping[str, Any]]]
 # The two values of one path as they are shown.
 Show = Callable[[Subject, str, Any, Any], tuple[Any, Any]]
-# What stands for a value that a saved plan does not hold.
-SET = "set"
+# What stands for a value that a saved plan does not hold, and for one that is set where another one was than in the other plan.
+SET, ELSE = "set", "set, from another value"
 _KEPT = ("state", "protect", "missing", "recreate", "free", "quiet", "used_by", "owner", "description")
 
 
@@ -75,14 +77,29 @@ def compare_plans(a: PlanDocument, b: PlanDocument) -> list[Unlike]:
     return compare_rows(_read_plan(a, values), _read_plan(b, values))
 
 
-def _read_plan(plan: PlanDocument, values: bool) -> Rows:
+def compare_with_now(kinds: Kinds, saved: PlanDocument, now: Plan) -> tuple[Unlike, ...]:
+    """A saved plan, as it was reviewed, and what it would be now; of values that moved since it says that they did. Refusals have their
+    own words."""
+    fresh = write_saved(kinds, now, saved["salt"])
+    a, b = (_read_plan({**plan, "refused": []}, values=False, digests=True) for plan in (saved, fresh))
+    return tuple(compare_rows(a, b, _show_digests))
+
+
+def _show_digests(subject: Subject, path: str, a: Any, b: Any) -> tuple[Any, Any]:
+    if subject.action == "plan" or path == "people":
+        return a, b
+    return (SET if a else None), (ELSE if a and b else SET if b else None)
+
+
+def _read_plan(plan: PlanDocument, values: bool, digests: bool = False) -> Rows:
     here = plan["workspace"]
     head: dict[str, Any] = {"workspace": f"{here['app_id']} in {here['region']}", "run": plan.get("run")}
     if not values:
         head["manifest"] = plan.get("manifest", {}).get("digest")
     rows: dict[Subject, list[Mapping[str, Any]]] = {Subject("plan", "of", None): [head]}
     for subject, turns in group_changes(plan["changes"]).items():
-        rows[subject] = [{**_read_fields(turn["fields"], values), "people": turn["people"]} for turn in turns]
+        read = _read_digests if digests else partial(_read_fields, values=values)
+        rows[subject] = [{**read(turn["fields"]), "people": turn["people"]} for turn in turns]
     for refusal in plan["refused"]:
         rows.setdefault(Subject("refused", f"{refusal['gate']}: {refusal['message']}", None), []).append({})
     return rows
@@ -91,6 +108,10 @@ def _read_plan(plan: PlanDocument, values: bool) -> Rows:
 def _read_fields(fields: Sequence[FieldDocument], values: bool) -> Mapping[str, Any]:
     """The fields that a change sets, by path, each with its step where that counts."""
     return {field["path"]: {"before": field["before"], "after": field["after"]} if values else SET for field in fields}
+
+
+def _read_digests(fields: Sequence[FieldDocument]) -> Mapping[str, Any]:
+    return {field["path"]: field["before_digest"] for field in fields}
 
 
 def compare_manifests(kinds: Kinds, a: Manifest, b: Manifest) -> list[Unlike]:

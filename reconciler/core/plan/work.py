@@ -27,8 +27,17 @@ from reconciler.core.plan.order import keep
 from reconciler.core.plan.plan import Context, Plan, without_entries
 from reconciler.core.plan.saved import Verdict, hold, read_doubts, read_ids, read_refusals, subject_in
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
+from reconciler.core.plan.side_by_side import Unlike, compare_with_now
 from reconciler.core.plan.touched import Subject, subject_of
 from reconciler.errors import Stale
+
+
+class StalePlan(Stale):
+    """A saved plan that is another one now; `unlike` is what it was, as it was reviewed, against what it would be."""
+
+    def __init__(self, text: str, unlike: Sequence[Unlike]) -> None:
+        self.unlike = tuple(unlike)
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,8 @@ def hold_work(
     # Where nothing is left to do, no approval is needed: a plan that was carried out is simply done.
     refuse(refused if verdict.keep or verdict.stale or verdict.unmade or not saved["changes"] else (), warnings)
     if verdict.stale:
-        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(verdict.stale[:20]))
+        text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(verdict.stale[:20])
+        raise StalePlan(text, compare_with_now(comparison.kinds, saved, plan))
     refuse(approvals.explain(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), warnings)
     work = _compile(saved, (plan, comparison), whole, approvals, verdict, context)
     left = replace(
