@@ -3,12 +3,25 @@
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Applied", "AppliedInPart", "Connection", "Planned", "apply", "drift", "load", "plan", "read_approvals", "read_plan"]
+__all__ = [
+    "Applied",
+    "AppliedInPart",
+    "Connection",
+    "Databases",
+    "Planned",
+    "apply",
+    "drift",
+    "load",
+    "plan",
+    "read_approvals",
+    "read_plan",
+]
 
 if TYPE_CHECKING:
     from reconciler.api.connection import Connection
     from reconciler.api.functions import apply, drift, load, plan, read_plan
     from reconciler.api.results import Applied, AppliedInPart, Planned
+    from reconciler.ledger.databases import Databases
     from reconciler.manifest.rules import read_approvals
 else:
 

@@ -41,13 +41,13 @@ class Runs(Protocol):
     def __call__(self, *arguments: str, stdin: bytes = b"") -> bytes: ...
 
 
-def git(*arguments: str, environ: Mapping[str, str], stdin: bytes = b"", within: float = PATIENCE) -> bytes:
-    """What git writes to standard output. `within` are seconds. Raises GitFailed, NoGit."""
+def git(*arguments: str, environ: Mapping[str, str], stdin: bytes = b"", within: float = PATIENCE, folder: str | None = None) -> bytes:
+    """What git writes to standard output, in a folder or where this process works. `within` are seconds. Raises GitFailed, NoGit."""
     pipe = subprocess.PIPE
     try:
         # In a session of its own Ctrl-C does not kill a push.
         process = subprocess.Popen(
-            ["git", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env={**environ, **_SETTINGS}, start_new_session=True
+            ["git", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env={**environ, **_SETTINGS}, cwd=folder, start_new_session=True
         )
     except OSError as error:
         raise NoGit(f"git cannot be started: {error.strerror}") from None

@@ -19,7 +19,8 @@ from reconciler.errors import Usage
 from reconciler.intercom.http import token as tokens
 from reconciler.intercom.http.client import VERSION, Client
 from reconciler.intercom.http.host import REGIONS
-from reconciler.ledger.homes.choice import home_of
+from reconciler.ledger.databases import Databases
+from reconciler.ledger.homes.choice import Means, home_of
 from reconciler.ledger.homes.images import Images
 from reconciler.ledger.key import KEY_VARIABLE
 from reconciler.ledger.ledger import LOST, Ledger
@@ -29,6 +30,10 @@ from reconciler.workflow.session import Session, connect
 
 # What `ledger` says where there is to be none.
 NONE = "none"
+# What would lead git to another repository than the clone: git rev-parse --local-env-vars.
+_OF_A_REPOSITORY = frozenset(
+    ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,14 @@ class Connection:
     token: str = field(repr=False)
     # Our folder, `.reconciler/`, by its whole path: the ledger's file, and what only this machine keeps for `undo`.
     folder: str | PathLike[str] | None = None
-    # The ledger's address: a file in `folder` where it is empty, `postgresql://…`, or `none`.
+    # The ledger's address: a file in `folder` where it is empty, `postgresql://…`, `git`, `git:REMOTE`, or `none`.
     ledger: str = field(default="", repr=False)
-    # The key of the digests of a ledger in PostgreSQL: 64 hexadecimal digits, the same on every machine.
+    # The key of the digests of a ledger in PostgreSQL or git: 64 hexadecimal digits, the same on every machine.
     ledger_key: str = field(default="", repr=False)
+    # The clone, by its whole path, whose remote holds a ledger in git.
+    clone: str | PathLike[str] | None = None
+    # What this ledger shares with those of other connections: a `Databases` of the host, which closes it; None: nothing.
+    databases: Databases | None = field(default=None, repr=False)
     # The one workspace that is meant, beside the pin of the manifest; None allows any.
     app_id: str | None = None
     # Where it is: us, eu or au; None: as the manifest's pin says, else us.
@@ -60,7 +69,8 @@ class Connection:
     # The repository of the manifest by its remote, as `github.com/acme/intercom`, and the commit that is checked out.
     repository: str = ""
     revision: str = ""  # empty where nobody says
-    # Where proxies and TLS authorities are named, as `os.environ` does: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+    # Where proxies and TLS authorities are named, as `os.environ` does: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE; and all that git needs, which
+    # gets nothing else: PATH, HOME, SSH_AUTH_SOCK, GIT_ASKPASS, GIT_AUTHOR_NAME.
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     # The time of day, in Unix seconds.
     now: Callable[[], float] = time.time
@@ -116,12 +126,15 @@ def _open_ledger(connection: Connection, manifest: Manifest, notices: list[str],
     address, key = connection.ledger, connection.ledger_key
     if address == NONE:
         return None
-    folder = _read_folder(connection)
+    folder, clone = _read_folder(connection), connection.clone
+    means = Means(None if clone is None else fspath(clone), connection.databases)
     environ = {KEY_VARIABLE: key} if key else {}
-    with closing(home_of(address, folder, environ)) as home:
+    if _is_in_git(address):
+        environ |= {name: value for name, value in connection.environ.items() if name not in _OF_A_REPOSITORY}
+    with closing(home_of(address, folder, environ, means)) as home:
         if home.is_shared:
             check_name(manifest, home.place)
-        ledger = Ledger.open(folder, create=create, address=address, now=connection.now, environ=environ)
+        ledger = Ledger.open(folder, create=create, address=address, now=connection.now, environ=environ, means=means)
         traces = "" if ledger else home.find_traces()
     notices += [f"the ledger {home.place} {traces}: {LOST}"] if traces else []
     if ledger is None:
@@ -136,11 +149,17 @@ def _open_ledger(connection: Connection, manifest: Manifest, notices: list[str],
     return ledger
 
 
+def _is_in_git(address: str) -> bool:
+    return address == "git" or address.startswith("git:")
+
+
 def _read_folder(connection: Connection) -> Path:
     """Our folder. Raises Usage where it, or anything else that the ledger needs, is missing."""
     address = connection.ledger
-    if address == "git" or address.startswith("git:"):
-        raise Usage("a ledger in git is that of the repository around a process; give a folder, or postgresql://HOST/DATABASE")
+    if _is_in_git(address):
+        if connection.clone is None or not path.isdir(connection.clone):
+            raise Usage("clone is missing, or no folder: the clone whose remote holds the ledger, by its whole path")
+        check_whole(fspath(connection.clone), "clone")
     if connection.folder is None:
         raise Usage("folder is missing: where the ledger, or what only this machine keeps for undo, is to lie; or give ledger='none'")
     check_whole(fspath(connection.folder), "folder")

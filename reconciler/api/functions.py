@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 
 from reconciler.api.connection import Connection, add_pin, check_whole, open_session
 from reconciler.api.discreet import discreet_errors
-from reconciler.api.results import Applied, AppliedInPart, Planned
+from reconciler.api.results import Applied, AppliedInPart, Planned, Seen
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Status
@@ -22,6 +23,7 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work
 from reconciler.errors import PLACES, Incomplete, Mark, Usage
+from reconciler.intercom.memory import Memory
 from reconciler.manifest.layers import Layers
 from reconciler.manifest.read import read_manifest
 from reconciler.report.outcomes import Outcome, show_outcome, show_unmade
@@ -92,7 +94,7 @@ def apply(planned: Planned, connection: Connection, *, approvals: Approvals = NO
         hold_lock(session, connection.lock_timeout) as lock,
     ):
         notices += filter(None, [getattr(lock, "taken_over", "")])
-        work = prepare(session, planned.saved, add_pin(manifest, connection), approvals)
+        work = prepare(replace(session, memory=_take_sight(planned, session)), planned.saved, add_pin(manifest, connection), approvals)
         notices += work.warnings
         outcomes, error = _perform(session, work, stop)
     applied = _sum_up(session, work, outcomes, tuple(notices))
@@ -101,12 +103,26 @@ def apply(planned: Planned, connection: Connection, *, approvals: Approvals = NO
     return applied
 
 
+def _take_sight(planned: Planned, session: Session) -> Memory | None:
+    """What this plan was made from, if it was seen in the same place. The second apply looks anew: the first one changed it."""
+    try:
+        seen = planned.sights.pop()
+    except IndexError:
+        return None
+    return replace(seen.memory, loose=False) if seen.where == _place_of(session) else None
+
+
+def _place_of(session: Session) -> tuple[str, str, str]:
+    return session.client.base_url, session.client.version, session.here.app_id
+
+
 def _propose(manifest: Manifest, connection: Connection, scope: Scope, approvals: Approvals, stop: threading.Event | None) -> Planned:
-    notices = list[str]()
+    notices, memory = list[str](), None if scope.moved else Memory(loose=True)
     with discreet_errors(), open_session(connection, manifest, stop or threading.Event(), notices, writes=False) as session:
-        proposal = propose(session, add_pin(manifest, connection), scope, approvals)
+        proposal = propose(replace(session, memory=memory), add_pin(manifest, connection), scope, approvals)
+        sights = [Seen(_place_of(session), memory)] if memory else []
         calls = dict(session.client.sent)
-    return Planned(manifest, document_of(proposal.plan), planfile.make_saved(proposal), tuple(notices), calls)
+    return Planned(manifest, document_of(proposal.plan), planfile.make_saved(proposal), tuple(notices), calls, sights)
 
 
 def _perform(session: Session, work: Work, stop: threading.Event) -> tuple[list[Outcome], Incomplete | None]:

@@ -7,13 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.outcome import Status
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.errors import Incomplete, Refused
+from reconciler.intercom.memory import Memory
 from reconciler.report.outcomes import Outcome
 from reconciler.workflow import planfile
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a plan was made from."""
+
+    # The address that was asked, the API version, and the workspace.
+    where: tuple[str, str, str]
+    # What it showed.
+    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,12 @@ class Planned:
     notices: tuple[str, ...] = ()
     # How many calls were made for it, by their methods.
     calls: Mapping[str, int] = field(default_factory=dict)
+    # What was seen for it, for the one `apply` that follows within half a minute.
+    sights: list[Seen] = field(default_factory=list, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy keeps: what was seen of people goes nowhere."""
+        return {**self.__dict__, "sights": []}
 
     @property
     def changes(self) -> Sequence[ChangeDocument]:

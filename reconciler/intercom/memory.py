@@ -50,6 +50,8 @@ class Memory:
     at: float = 0.0
     # How many runs the ledger had then, and how many of these had ended.
     runs: tuple[int, int] = (0, 0)
+    # Whether the apply may come too late for it, so that no plan counts on it.
+    loose: bool = False
 
     def note(self, before: Sequence[Change], after: Sequence[Change]) -> None:
         """The uses of these changes were counted."""

@@ -27,7 +27,7 @@ from reconciler.ledger.database import for_reading, in_chunks, keep_log
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.homes import mend
-from reconciler.ledger.homes.choice import home_of
+from reconciler.ledger.homes.choice import ALONE, Means, home_of
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Home, Lock, Waiting
 from reconciler.ledger.homes.images import Images
@@ -76,10 +76,11 @@ class Ledger:
         address: str = "",
         now: Callable[[], float] = time.time,
         environ: Mapping[str, str] = os.environ,
+        means: Means = ALONE,
     ) -> Ledger | None:
         """The ledger at an address, by default in a folder; without `create` nothing new is made, and where there is none the answer
         is None. Raises Usage, LedgerUnusable."""
-        home = home_of(address, folder, environ)
+        home = home_of(address, folder, environ, means)
         try:
             door.check(folder)
             if not create and not home.exists():
@@ -109,8 +110,12 @@ class Ledger:
         try:
             self.warning = self._prepare()
         except BaseException:
-            engine.dispose()
+            self._let_go(engine)
             raise
+
+    def _let_go(self, engine: Engine) -> None:
+        if not self.home.shares_engine:
+            engine.dispose()
 
     # ── who may write ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,7 +127,7 @@ class Ledger:
         try:
             fresh = self.home.engine(create=True)
             if fresh is not self._engine:
-                self._engine.dispose()
+                self._let_go(self._engine)
                 self._use(fresh)
             yield lock
         finally:
@@ -302,7 +307,7 @@ class Ledger:
     def close(self) -> None:
         """Let the database go. SQLite folds its write-ahead log into the file."""
         with self._lock:
-            self._engine.dispose()
+            self._let_go(self._engine)
             self.home.close()
 
     def __enter__(self) -> Ledger:

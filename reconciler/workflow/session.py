@@ -68,7 +68,7 @@ class Session:
     @property
     def context(self) -> Context:
         """What a plan that is made now depends on, beside what is compared."""
-        snapshot = self.memory.strong_reads if self.memory else None
+        snapshot = self.memory.strong_reads if self.memory and not self.memory.loose else None
         return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers), snapshot)
 
     @property

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.errors import Usage
 
 if TYPE_CHECKING:
+    from reconciler.ledger.databases import Databases
     from reconciler.ledger.homes.home import Home
 
 
-def home_of(address: str, folder: Path, environ: Mapping[str, str]) -> Home:
+class Means(NamedTuple):
+    """What a home uses that its address does not say."""
+
+    # The clone whose remotes a ledger in git is in; None: the one around this process.
+    clone: str | None = None
+    # What it shares with other ledgers; None: nothing.
+    databases: Databases | None = None
+
+
+ALONE = Means()
+
+
+def home_of(address: str, folder: Path, environ: Mapping[str, str], means: Means = ALONE) -> Home:
     """The home that `--ledger` names: nothing for the file, `postgresql://…`, `git` or `git:REMOTE`. Raises Usage.
 
     Modules are imported when their home is used: a driver costs a fifth of a second.
@@ -25,11 +38,11 @@ def home_of(address: str, folder: Path, environ: Mapping[str, str]) -> Home:
     if address == "git" or address.startswith("git:"):
         from reconciler.ledger.homes.git import GitHome
 
-        return GitHome(address.partition(":")[2] or "origin", environ)
+        return GitHome(address.partition(":")[2] or "origin", environ, folder=means.clone)
     if _scheme(address) in ("postgresql", "postgres"):
         from reconciler.ledger.homes.postgres import PostgresHome
 
-        return PostgresHome(address, folder)
+        return PostgresHome(address, folder, means.databases)
     raise Usage("--ledger: write postgresql://HOST/DATABASE, git, git:REMOTE or none; without it the ledger is a file in .reconciler/")
 
 

@@ -27,6 +27,7 @@ class FileHome:
 
     at_once = True
     is_shared = False
+    shares_engine = False
 
     def __init__(self, folder: Path, mark: str = "last") -> None:
         self._mark = mark

@@ -62,17 +62,21 @@ class Lease:
 
 
 class GitHome:
-    """A ledger in a ref of a remote of the repository around us; its database is a copy in a temporary folder of this process.
+    """A ledger in a ref of a remote of the repository around a folder, or around us; its database is a copy in a temporary folder of this
+    process.
 
     `waits` is how the thread that renews the lease waits for the end or for some seconds, whichever comes first.
     """
 
     at_once = False
     ground = None
+    shares_engine = False
 
-    def __init__(self, remote: str, environ: Mapping[str, str], waits: Callable[[Event, float], bool] = Event.wait) -> None:
+    def __init__(
+        self, remote: str, environ: Mapping[str, str], waits: Callable[[Event, float], bool] = Event.wait, folder: str | None = None
+    ) -> None:
         self.place = f"{LEDGER} of {remote}" if shows_nothing(remote) else LEDGER
-        self._remote, self._waits = Remote(remote, environ, self.place), waits
+        self._remote, self._waits = Remote(remote, environ, self.place, folder), waits
         self._copy: Copy | None = None
         self._engines: list[Engine] = []
         self._lock: GitLock | None = None

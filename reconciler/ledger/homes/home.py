@@ -44,11 +44,12 @@ class Lock(Protocol):
 
 
 class Home(Protocol):
-    """Where a ledger lives. `place` is what sentences call it; `at_once`: what is
-    written is where the next run looks, else only what was published is."""
+    """Where a ledger lives. `place` is what sentences call it; `at_once`: what is written is where the next run looks, else only what was
+    published is; `shares_engine`: its engine is that of others too, and whoever shares it closes it."""
 
     place: str
     at_once: bool
+    shares_engine: bool
 
     @property
     def ground(self) -> Path | None:

@@ -16,6 +16,7 @@ from reconciler.core.model.jsons import parse_json
 from reconciler.core.undo.preimage import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
+from reconciler.ledger.databases import Databases
 from reconciler.ledger.errors import LedgerUnusable, locked_by, unusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import LockLost, Waiting
@@ -44,7 +45,7 @@ class PostgresHome:
     is_shared = True
     ground = None
 
-    def __init__(self, address: str, folder: Path | None = None) -> None:
+    def __init__(self, address: str, folder: Path | None = None, databases: Databases | None = None) -> None:
         try:
             self._url = make_url(address).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
@@ -52,6 +53,7 @@ class PostgresHome:
         # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
         self.place = URL.create("postgresql", host=self._url.host, port=self._url.port, database=self._url.database).render_as_string()
         self._engine: Engine | None = None
+        self._databases, self.shares_engine = databases, databases is not None
         name = hashlib.sha256(self.place.encode()).hexdigest()[:8]
         self._folder, self._machine = folder, FileHome(folder or Path(), mark=f"last-{name}")
 
@@ -81,7 +83,8 @@ class PostgresHome:
         self.engine(create=True)
         ends = waiting.monotonic() + waiting.timeout
         with unusable(self.place):
-            connection = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+            # A connection of its own, in no pool: whoever took it out of one would hold its lock.
+            connection = self._engine_of("lock", poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
             try:
                 connection.execute(_SESSION)
                 while not connection.scalar(select(func.pg_try_advisory_lock(_key(app_id)))):
@@ -130,12 +133,19 @@ class PostgresHome:
             return connection.scalar(select(IMAGES.c.preimage).where(IMAGES.c.run == run))
 
     def close(self) -> None:
-        if self._engine:
+        if self._engine and not self.shares_engine:
             self._engine.dispose()
 
     def _open(self) -> Engine:
-        self._engine = self._engine or self._connect()
+        # As many connections as threads; one that the server closed meanwhile is made anew.
+        shared: dict[str, Any] = {"max_overflow": -1, "pool_pre_ping": True} if self.shares_engine else {}
+        self._engine = self._engine or self._engine_of("work", **shared)
         return self._engine
+
+    def _engine_of(self, use: str, **how: Any) -> Engine:
+        if self._databases is None:
+            return self._connect(**how)
+        return self._databases.share((self._url, use), lambda: self._connect(**how))
 
     def _connect(self, **how: Any) -> Engine:
         own = {name: value for name, value in _LINE.items() if name not in self._url.query}

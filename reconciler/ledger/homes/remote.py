@@ -45,10 +45,11 @@ _NONE = Tree(None, {})
 
 
 class Remote:
-    """A remote by its name in the repository's configuration; `place` is what an error calls the ledger in it. URLs are never shown."""
+    """A remote by its name in the configuration of the repository around a folder, or around this process; `place` is what an error calls
+    the ledger in it. URLs are never shown."""
 
-    def __init__(self, name: str, environ: Mapping[str, str], place: str) -> None:
-        self.name, self.environ, self.place = name, environ, place
+    def __init__(self, name: str, environ: Mapping[str, str], place: str, folder: str | None = None) -> None:
+        self.name, self.environ, self.place, self._folder = name, environ, place, folder
         self._trees: dict[str, Tree] = {}
 
     @cached_property
@@ -204,7 +205,7 @@ class Remote:
         mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
         settings = [part for key, value in {**_SETTINGS, **mirror}.items() for part in ("-c", f"{key}={value}")]
         try:
-            return git(*settings, *arguments, environ={**self.environ, **(more or {})}, stdin=stdin, within=within)
+            return git(*settings, *arguments, environ={**self.environ, **(more or {})}, stdin=stdin, within=within, folder=self._folder)
         except NoGit:
             raise LedgerUnusable(self.place, "git is not installed", "install git 2.29 or newer, and run again") from None
         except GitFailed as failed:

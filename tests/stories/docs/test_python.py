@@ -6,15 +6,17 @@ import ast
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler import Connection, Databases, load
 from reconciler.sandbox import Sandbox, load_seed, serve
 from tests.stories.docs.pages import EXAMPLES, page
 
-NOTEBOOK, AIRFLOW = (block.text for block in page("python").blocks("python"))
+NOTEBOOK, AIRFLOW, MANY = (block.text for block in page("python").blocks("python"))
 
 
 def test_the_notebook_prints_what_the_page_shows(
@@ -45,6 +47,21 @@ def test_what_one_task_plans_the_next_one_applies(tmp_path: Path) -> None:
         saved = json.loads(json.dumps(tasks()["plan_intercom"](manifest, where)))
         assert tasks()["apply_intercom"](saved, manifest, where) == {"applied": 14}
         assert tasks()["apply_intercom"](saved, manifest, where) == {}
+
+
+def test_many_workspaces_are_brought_to_one_manifest(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(MANY, "docs/python.md", "exec"), names)
+    (tmp_path / "m.yaml").write_text("tags: [vip]\n", encoding="utf-8")
+    with ExitStack() as stack:
+        boxes = [stack.enter_context(Sandbox(app_id=f"app{number}")) for number in range(2)]
+        urls = [stack.enter_context(serve(box)).url for box in boxes]
+
+        def connections(databases: Databases) -> list[Connection]:
+            return [Connection("sandbox", tmp_path / str(n), base_url=url, databases=databases) for n, url in enumerate(urls)]
+
+        applied = names["converge_all"](connections, load(tmp_path / "m.yaml"))
+        assert [one.counts for one in applied] == [{"applied": 1}] * 2
 
 
 def test_every_field_of_a_connection_and_every_name_stands_on_the_page() -> None:

@@ -236,7 +236,10 @@ def test_an_approval_allows_what_a_gate_refused(host: Host) -> None:
     [
         ({"folder": None}, "folder is missing"),
         ({"folder": Path("here")}, "'here' is no whole path"),
-        ({"ledger": "git"}, "a ledger in git is that of the repository around a process"),
+        ({"ledger": "git"}, "clone is missing, or no folder"),
+        ({"ledger": "git:team", "clone": "/nowhere"}, "clone is missing, or no folder"),
+        ({"ledger": "git", "clone": Path(".")}, "'.' is no whole path"),
+        ({"ledger": "git", "clone": Path("/")}, "ledger_key is missing"),
         ({"ledger": "postgresql://127.0.0.1/x"}, "ledger_key is missing"),
         ({"region": "mars"}, "region 'mars': write one of us, eu, au"),
     ],
