@@ -4,11 +4,14 @@ can."""
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.fleet import rollout
+from reconciler.fleet.engine.local import drive
 from reconciler.fleet.job import JobStop, run_job
 from reconciler.fleet.rollout import begin
 from reconciler.fleet.states import Verb
@@ -180,6 +183,23 @@ def test_a_stop_from_elsewhere_is_honoured_between_workspaces(fleet: FleetDesk) 
     assert fleet("apply", run) == 5
     assert fleet("resume", run) == 0
     assert fleet.written() == set(fleet.boxes)
+
+
+def test_a_stop_ends_a_workspace_that_waits_and_it_has_not_failed(fleet: FleetDesk) -> None:
+    fleet.add(2)
+    fleet.fleet()
+    stop, now = threading.Event(), time.time()
+    # The window of its limit opens in five minutes.
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(now) + 300), "Retry-After": "300"}
+    fleet.boxes["ws000"].faults.add("POST", "/tags", status=429, headers=headers, times=None, run=stop.set)
+    with fleet.host() as host:
+        run = begin(host.store, host.engine, host.fleet, Verb.APPLY, None, "me")
+        assert drive(host, run, stop, lambda claim: None, jobs=1) == "stopped"
+        view = view_rollout(host.store, host.fleet, run)
+    assert ([one.state for one in view.workspaces], view.reason) == (["held", "held"], "interrupted")
+    assert time.time() - now < 30
+    fleet.boxes["ws000"].faults.clear()
+    assert fleet("resume", run) == 0
 
 
 def test_a_wave_that_asks_waits_for_people(fleet: FleetDesk) -> None:

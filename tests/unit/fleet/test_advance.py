@@ -207,7 +207,7 @@ class Crowd:
         assert min(left, default=last) >= last or self.failing
 
 
-@settings(max_examples=times(3))
+@settings(max_examples=times(5))
 @given(seed=st.integers(0, 2**32))
 def test_each_wave_begins_once_whatever_is_called_when_and_by_whom(seed: int) -> None:
     with TemporaryDirectory() as folder, rig_in(Path(folder)) as rig:
