@@ -107,7 +107,7 @@ def claim(store: Store, rollout: str, app_id: str, worker: str) -> Claim | None:
         mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id)
         wanted = select(RUNS.c.state, RUNS.c.wave, RUNS.c.turn, RUNS.c.begun, RUNS.c.later, RUNS.c.approved)
         run = connection.execute(wanted.where(mine)).first()
-        if row is None or run is None or row.phase != Phase.RUNNING or run.state != State.QUEUED or run.later > now:
+        if row is None or run is None or run.state != State.QUEUED or run.later > now:
             return None
         wave = waves_of(row)[run.wave]
         if wave.in_flight is not None and _running(connection, rollout, run.wave) >= wave.in_flight:

@@ -32,7 +32,7 @@ def group_alike(view: View) -> list[Group]:
     groups: dict[tuple[State, str, str | None], list[One]] = {}
     for one in view.workspaces:
         # Of one cause the messages differ in what is quoted and in numbers.
-        shape = None if one.state in (State.FAILED, State.REFUSED) else one.shape
+        shape = one.shape if one.shape in view.shapes and one.state not in (State.FAILED, State.REFUSED) else None
         groups.setdefault((one.state, likeness(one.reason), shape), []).append(one)
     told = [Group(state, members[0].reason, shape, members) for (state, _, shape), members in groups.items()]
     return sorted(told, key=lambda group: (ORDER.index(group.state), -len(group.members), group.shape or "", group.members[0].app_id))

@@ -368,6 +368,19 @@ def test_what_was_planned_is_carried_out_with_the_shapes_that_people_saw(rig: Ri
     assert promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True) == Phase.RUNNING
 
 
+def test_a_wave_that_asks_asks_for_plans_that_people_saw_before_too(tmp_path: Path) -> None:
+    with rig_in(tmp_path, (Wave("canary"), Wave("rest", approve=True))) as rig:
+        rig.begin(Verb.PLAN)
+        for app_id in rig.ready():
+            rig.end(app_id, State.DONE, 2, "a")
+        promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True)
+        rig.end("w0")
+        rig.end("w1")
+        claimed = rig.claim("w2")
+        assert claimed
+        assert (claimed.asks, claimed.approved) == (True, None)
+
+
 @in_both
 def test_what_is_known_of_a_fleet_is_how_the_last_runs_ended(rig: Rig) -> None:
     assert {one.state for one in view_now(rig.store, rig.fleet).workspaces} == {State.HELD}
