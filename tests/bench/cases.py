@@ -47,7 +47,7 @@ class Case:
     measure: Callable[[int], Measured]
 
 
-def timed(work: Callable[[], Any]) -> Measured:
+def time_once(work: Callable[[], Any]) -> Measured:
     began = time.perf_counter()
     work()
     return Measured(time.perf_counter() - began, peak())
@@ -87,36 +87,36 @@ def live_route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
             yield route, route.manifest(wanted)
 
 
-def planned(size: int, live: int, off: int) -> Measured:
+def measure_plan(size: int, live: int, off: int) -> Measured:
     with live_route(size, live, off) as (route, path):
-        cost = timed(lambda: route.document(path))
+        cost = time_once(lambda: route.document(path))
         return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
-def applied(size: int) -> Measured:
+def measure_apply(size: int) -> Measured:
     with live_route(size, size // 2, 10) as (route, path):
         kept = route.saved(path)
         route.box.forget_requests()
-        cost = timed(lambda: route.apply(kept))
+        cost = time_once(lambda: route.apply(kept))
         return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
-def applied_among(size: int) -> Measured:
+def measure_apply_among(size: int) -> Measured:
     """A few changes among many that are as declared."""
     with live_route(size, size, size // 100) as (route, path):
         kept = route.saved(path)
         route.box.forget_requests()
-        cost = timed(lambda: route.apply(kept))
+        cost = time_once(lambda: route.apply(kept))
         return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
-def loaded(size: int) -> Measured:
+def measure_load(size: int) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "big.yaml"
         lines = ["tags: [" + ", ".join(f"t{n:02}" for n in range(TAGS)) + "]", "contacts:"]
         lines += [f"- {{external_id: u{n}, name: Person {n}, tags: [{', '.join(tags_of(n))}]}}" for n in range(size)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return timed(lambda: read_manifest([str(path)]))
+        return time_once(lambda: read_manifest([str(path)]))
 
 
 def sides(size: int) -> tuple[Manifest, Snapshot]:
@@ -140,14 +140,14 @@ def sides(size: int) -> tuple[Manifest, Snapshot]:
     return Manifest(resources, Policy(links="exact"), sections=frozenset({"tags", "contacts"})), live
 
 
-def compared(size: int) -> Measured:
+def measure_comparison(size: int) -> Measured:
     manifest, live = sides(size)
 
     def work() -> None:
         made = make_plan(Comparison(KINDS, manifest, live, diff(KINDS, manifest, live)))
         compile_steps(KINDS, made.steps)
 
-    return timed(work)
+    return time_once(work)
 
 
 def together(played: Callable[[int], Tally | str], rounds: int) -> Measured:
@@ -159,13 +159,13 @@ def together(played: Callable[[int], Tally | str], rounds: int) -> Measured:
 
 
 CASES = {
-    "load YAML": Case((10_000, 100_000), loaded),
-    "diff and compile, three links a contact": Case((10_000, 100_000), compared),
-    "plan, all live, a tenth differs": Case((1_000, 10_000), lambda size: planned(size, size, 10)),
-    "plan, nothing differs": Case((1_000, 10_000), lambda size: planned(size, size, 0)),
-    "plan, none live": Case((1_000, 10_000), lambda size: planned(size, 0, 0)),
-    "apply, a hundred changes among all": Case((1_000, 10_000), applied_among),
-    "apply, half to create": Case((200, 2_000), applied),
+    "load YAML": Case((10_000, 100_000), measure_load),
+    "diff and compile, three links a contact": Case((10_000, 100_000), measure_comparison),
+    "plan, all live, a tenth differs": Case((1_000, 10_000), lambda size: measure_plan(size, size, 10)),
+    "plan, nothing differs": Case((1_000, 10_000), lambda size: measure_plan(size, size, 0)),
+    "plan, none live": Case((1_000, 10_000), lambda size: measure_plan(size, 0, 0)),
+    "apply, a hundred changes among all": Case((1_000, 10_000), measure_apply_among),
+    "apply, half to create": Case((200, 2_000), measure_apply),
 }
 TOGETHER = {
     "two processes together, PostgreSQL": Case((100,), lambda rounds: together(on_postgres, rounds)),

@@ -12,7 +12,7 @@ from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
 from tests.desk.soak import times
 from tests.stories.apply.test_merges import give, tags_of
-from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_before
+from tests.stories.plan.test_saved_plans import Killed, kill_after, kill_before
 
 OLD = ("gold", "VIP client", "kam")
 
@@ -52,7 +52,7 @@ def test_nobody_is_lost(seed: int, make_route: MakeRoute) -> None:
             had.update(c["id"] for c in route.box.ws.store.table("contact").docs.values() if c["external_id"] == str(late))
 
     route.box.faults.add("POST", "^/tags$", run=come, after=chance.randint(0, 2))
-    with suppress(Killed), chance.choice([killed_before, killed_after])(route, chance.randint(0, 16)):
+    with suppress(Killed), chance.choice([kill_before, kill_after])(route, chance.randint(0, 16)):
         route.converge(path)
     route.box.faults.clear()
     assert had <= having(route, *OLD, "vip")

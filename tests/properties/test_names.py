@@ -79,7 +79,7 @@ def _names(route: Route) -> dict[str, str]:
     return {id: str(doc["name"]) for id, doc in route.box.ws.store.table("tag").docs.items()}
 
 
-def _carried_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
+def _carry_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
     """Plan and apply; what the plan showed. What is refused is not applied."""
     plan = route.saved(route.manifest(manifest))
     if plan["refused"]:
@@ -98,7 +98,7 @@ def _shown(steps: tuple[Step, ...], *actions: Action) -> set[str | None]:
 
 def _check(route: Route, manifest: Doc) -> None:
     names, pairs = _names(route), _pairs(route)
-    steps = _carried_out(route, manifest)
+    steps = _carry_out(route, manifest)
     now = _names(route)
     gone, renamed = names.keys() - now.keys(), {id for id in names.keys() & now.keys() if names[id] != now[id]}
     assert gone <= _shown(steps, Action.DELETE)

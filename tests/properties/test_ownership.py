@@ -18,7 +18,7 @@ from reconciler.ledger.ledger import Ledger
 from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along
 from tests.properties.worlds import LIMITS, Doc, World, manifests, on_route, seeds
-from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_before
+from tests.stories.plan.test_saved_plans import Killed, kill_after, kill_before
 
 PRUNES = st.fixed_dictionaries({"tags": st.sampled_from(("never", "owned", "all")), "companies": st.sampled_from(("never", "owned"))})
 Ids = set[tuple[str, str]]
@@ -171,7 +171,7 @@ def test_without_a_ledger_nothing_is_pruned_and_nothing_that_is_not_written_deta
         _check_losses(route, route.manifest(later), {**later, "policy": {"prune": {"tags": "never", "companies": "never"}}}, set(), set())
 
 
-def reopened(route: Route) -> None:
+def reopen(route: Route) -> None:
     """The next process, with what is on the disk."""
     assert route.ledger
     route.ledger.close()
@@ -186,13 +186,13 @@ def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_le
         plan = route.saved(path)
         assume(plan["changes"] and not plan["refused"])
         number = data.draw(st.integers(0, len(plan["changes"])))
-        killed = data.draw(st.sampled_from((killed_before, killed_after)))
+        killed = data.draw(st.sampled_from((kill_before, kill_after)))
         with killed(route, number):
             try:
                 route.apply(plan)
             except Killed:
                 event(killed.__name__)
-        reopened(route)
+        reopen(route)
         route.clock.now += 3600
         if route.saved(path)["refused"]:
             return

@@ -27,13 +27,13 @@ BLANK = {"name": None, "phone": None, "signed_up_at": None, "unsubscribed_from_e
 SIDES = st.fixed_dictionaries({}, optional={**FIELDS, "custom_attributes": CUSTOM})
 
 
-def seen_by_deepdiff(before: Fields, after: Fields) -> set[str]:
+def diff_by_deepdiff(before: Fields, after: Fields) -> set[str]:
     """The paths that DeepDiff finds changed; a key that is not there is null, as in Intercom."""
     difference = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0)
     return {".".join(str(part) for part in level.path(output_format="list")) for kind in difference.values() for level in kind}
 
 
-def told_apart(value: Any) -> Any:
+def tell_apart(value: Any) -> Any:
     """1.0 is 1 and no change of type. DeepDiff's own word for that takes true for 1, and 2**53 for its neighbour."""
     if isinstance(value, bool):
         return f"flag {value}"
@@ -41,8 +41,8 @@ def told_apart(value: Any) -> Any:
 
 
 def as_map(fields: Fields, like: Fields) -> dict[str, Any]:
-    custom = {key: told_apart(fields.get("custom_attributes", {}).get(key)) for key in like.get("custom_attributes", {})}
-    plain = {name: told_apart(fields.get(name, BLANK[name])) for name in like if name != "custom_attributes"}
+    custom = {key: tell_apart(fields.get("custom_attributes", {}).get(key)) for key in like.get("custom_attributes", {})}
+    plain = {name: tell_apart(fields.get(name, BLANK[name])) for name in like if name != "custom_attributes"}
     return {**plain, **({"custom_attributes": custom} if custom else {})}
 
 
@@ -58,7 +58,7 @@ def changed(live: Fields, claimed: Fields) -> set[str]:
 @settings(max_examples=times(300))
 @given(SIDES, SIDES)
 def test_both_see_the_same_fields(live: Fields, claimed: Fields) -> None:
-    assert changed(live, claimed) == seen_by_deepdiff(as_map(live, claimed), as_map(claimed, claimed))
+    assert changed(live, claimed) == diff_by_deepdiff(as_map(live, claimed), as_map(claimed, claimed))
 
 
 @settings(max_examples=times(200))

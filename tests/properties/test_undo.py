@@ -94,12 +94,12 @@ def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
         if not outcomes:
             event("nothing to do")
             return
-        back = _taken_back(route)
+        back = _take_back(route)
         if back is not None:
             assert_restored(before, workspace(route), back, outcomes)
 
 
-def _taken_back(route: Route) -> PlanDocument | None:
+def _take_back(route: Route) -> PlanDocument | None:
     """The undo of the last run, once it is carried out; None where it is refused, or somebody else is in the way."""
     planned = undone(route)
     if planned.plan.refused:

@@ -48,12 +48,12 @@ class Exchange:
     @property
     def sent_shape(self) -> object:
         """What a request of our client is judged by, beside its operation."""
-        return self.version, _query_shape(self.query), shape(_parsed(self.body.encode()))
+        return self.version, _query_shape(self.query), shape(_parse(self.body.encode()))
 
     @property
     def reply_shape(self) -> object:
         """What a reply is judged by, beside its operation."""
-        return self.status, self.reply_type, shape(_parsed((self.reply or "").encode()))
+        return self.status, self.reply_type, shape(_parse((self.reply or "").encode()))
 
 
 class Recorder:
@@ -74,7 +74,7 @@ class Recorder:
         if key in self._seen:
             return
         self._seen.add(key)
-        sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None
+        sent, got = _parse(call.raw) if ours else None, _parse(reply.body) if reply else None
         self._write(
             Exchange(
                 call.method, call.path, place, version, ours, call.query, _text(sent), status, _text(got) if reply else None,
@@ -107,7 +107,7 @@ def read(folder: Path) -> Iterator[Exchange]:
             yield Exchange(**json.loads(line))
 
 
-def _parsed(raw: bytes) -> Any:
+def _parse(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else ""
     except ValueError:
@@ -117,7 +117,7 @@ def _parsed(raw: bytes) -> Any:
 @lru_cache(2000)
 def _shape_of(raw: bytes) -> object:
     """Many exchanges have the same body, to the byte."""
-    return shape(_parsed(raw))
+    return shape(_parse(raw))
 
 
 def _query_shape(query: Mapping[str, str]) -> object:

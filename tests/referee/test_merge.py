@@ -10,7 +10,7 @@ from intercom import Intercom, SingleFilterSearchRequest, StartingAfterPaging
 from reconciler.sandbox.app import Sandbox
 from tests.desk.route import WIDE, Route
 from tests.desk.soak import times
-from tests.stories.plan.test_saved_plans import Killed, killed_after
+from tests.stories.plan.test_saved_plans import Killed, kill_after
 
 # Five hundred, or a twentieth of that.
 MANY = times(25)
@@ -21,7 +21,7 @@ def test_conversations_that_a_merge_moved(box: Sandbox, sdk: Intercom, tmp_path:
     box.seed({"tags": ["vip"], "conversations": [{"tags": ["gold"], "count": MANY}]})
     route = Route(box, tmp_path)
     path = route.manifest({"policy": WIDE, "tags": [{"name": "vip", "merged_from": ["gold"], "also": ["conversations"]}]})
-    with killed_after(route, MANY), pytest.raises(Killed):
+    with kill_after(route, MANY), pytest.raises(Killed):
         route.converge(path)
     assert {outcome.status for outcome in route.converge(path)} == {"applied"}
     (vip,) = sdk.tags.list().data

@@ -38,7 +38,7 @@ def test_drift_names_the_field_that_moved_and_not_what_was_merged(make_route: Ma
     assert plan["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
 
 
-def told_by(route: Route, path: Path) -> str:
+def read_drift(route: Route, path: Path) -> str:
     return text.render(route.document(path, scope=MOVED))
 
 
@@ -65,7 +65,7 @@ def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(make_route: 
     for page in (markdown.render(plan), html.render(plan)):
         assert f"since: after {since}; by: not known" in page.replace("&#96;", "")
     route.manifest("companies: [{company_id: '6', name: Third, plan: p1}]\n")
-    assert 'name: what it was is not known, is "Firefly" now' in told_by(route, path)
+    assert 'name: what it was is not known, is "Firefly" now' in read_drift(route, path)
 
 
 def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(make_route: MakeRoute) -> None:
@@ -77,7 +77,7 @@ def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(make_route: 
     moved = route.document(path, scope=MOVED)["changes"][0]["moved"]
     assert (moved["was"], moved["now"], moved["exact"]) == ("not linked", "linked", True)
     assert moved["by"]
-    told = told_by(route, path)
+    told = read_drift(route, path)
     assert f"since: {moved['since']}; by: {moved['by']}" in told
     # What somebody did stands first, and not the opposite, which puts it right.
     assert "putting it right takes away (1 change)\n  tag/theirs of contact/25 " in told
@@ -110,7 +110,7 @@ def test_what_was_put_right_three_times_and_moved_again_is_named_first(make_rout
 
 def ignoring(route: Route, path: Path, until: str = "2026-12-31") -> list[dict[str, Any]]:
     """The lines that `drift` prints, as people fill them in."""
-    said = told_by(route, path)
+    said = read_drift(route, path)
     lines_of_it = [line.partition("to ignore it for a while: - ")[2] for line in said.splitlines() if "to ignore it" in line]
     return [{**yaml.safe_load(line.replace("YYYY-MM-DD", f"'{until}'")), "reason": "a trial"} for line in lines_of_it]
 

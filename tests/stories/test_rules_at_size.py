@@ -14,7 +14,7 @@ from reconciler.errors import Usage
 from tests.conftest import MakeRoute
 from tests.desk.route import Route
 from tests.desk.soak import SOAKS
-from tests.stories.plan.test_saved_plans import Killed, killed_after
+from tests.stories.plan.test_saved_plans import Killed, kill_after
 from tests.stories.test_rules import DUE, LONG, RULE, having, put, written
 from tests.stories.undo.taking_back import runs, take_back
 
@@ -47,7 +47,7 @@ def in_enterprise(number: int) -> bool:
 
 def apply_through_a_kill(route: Route, plan: PlanDocument, number: int) -> None:
     """Carry out a plan that dies after so many writes."""
-    with pytest.raises(Killed), killed_after(route, number):
+    with pytest.raises(Killed), kill_after(route, number):
         route.apply(plan)
 
 

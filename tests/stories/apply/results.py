@@ -10,7 +10,7 @@ from tests.desk.route import Route
 Doc = dict[str, Any]
 
 
-def told_of(outcomes: list[Outcome]) -> dict[str, tuple[str, str]]:
+def describe_outcomes(outcomes: list[Outcome]) -> dict[str, tuple[str, str]]:
     """What became of each change, by action and address."""
     return {f"{o.change.action} {o.change.address} {o.change.target or ''}".strip(): (str(o.status), o.reason) for o in outcomes}
 

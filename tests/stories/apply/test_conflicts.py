@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.desk.route import changes, lines
-from tests.stories.apply.results import people, told_of, wrote
+from tests.stories.apply.results import describe_outcomes, people, wrote
 
 TWIN = "6762f0dd1bb69f9f00000aa1"
 
@@ -19,7 +19,7 @@ def test_an_archived_contact_declared_present_is_brought_back_and_made_as_declar
     manifest = route.manifest("tags: [vip]\ncontacts: [{external_id: '9', state: present, name: New, tags: [vip]}]\n")
     plan = route.document(manifest)
     assert [(c["action"], c.get("or")) for c in plan["changes"]][0] == ("create", "unarchive")
-    outcomes = told_of(route.converge(manifest))
+    outcomes = describe_outcomes(route.converge(manifest))
     assert outcomes["create contact/9"] == ("applied", "brought back from the archive")
     assert outcomes["attach contact/9 tag/vip"][0] == "applied"
     assert [(p["name"], p["archived"]) for p in people(route)] == [("New", False)]
@@ -36,7 +36,9 @@ def test_an_archived_contact_named_by_its_id_is_brought_back(make_route: MakeRou
 
 def test_with_the_state_unset_an_archived_contact_stays_and_the_outcome_says_what_to_write(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip"], "contacts": [{"external_id": "9", "archived": True}]})
-    outcomes = told_of(route.converge(route.manifest("tags: [vip]\ncontacts: [{external_id: '9', missing: create, tags: [vip]}]\n")))
+    outcomes = describe_outcomes(
+        route.converge(route.manifest("tags: [vip]\ncontacts: [{external_id: '9', missing: create, tags: [vip]}]\n"))
+    )
     status, why = outcomes["create contact/9"]
     assert status == "failed"
     assert "write `state: present` to bring it back" in why
@@ -47,7 +49,7 @@ def test_with_the_state_unset_an_archived_contact_stays_and_the_outcome_says_wha
 
 def test_an_archived_somebody_else_is_put_back(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"email": "h@s.example", "name": "Old", "archived": True}]})
-    outcomes = told_of(route.converge(route.manifest("contacts: [{external_id: new, email: h@s.example, state: present}]\n")))
+    outcomes = describe_outcomes(route.converge(route.manifest("contacts: [{external_id: new, email: h@s.example, state: present}]\n")))
     status, why = outcomes["create contact/new"]
     assert status == "failed"
     assert "is not the one meant" in why
@@ -71,7 +73,7 @@ def test_an_archived_and_merged_contact_cannot_come_back_and_the_others_do(make_
         " {external_id: '2', tags: [vip]}]\n"
     )
     for _ in range(2):
-        outcomes = told_of(route.converge(manifest))
+        outcomes = describe_outcomes(route.converge(manifest))
         status, why = outcomes["create contact/9"]
         assert status == "failed"
         assert "already exists" in why
@@ -118,7 +120,9 @@ def test_what_we_created_is_found_again_while_search_is_blind(make_route: MakeRo
 
 def test_a_create_that_meets_somebody_else_by_email_fails_and_touches_nobody(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"email": "h@s.example", "name": "Old", "hidden_from_search": 600}]})
-    outcomes = told_of(route.converge(route.manifest("contacts: [{external_id: new, email: h@s.example, name: New, missing: create}]\n")))
+    outcomes = describe_outcomes(
+        route.converge(route.manifest("contacts: [{external_id: new, email: h@s.example, name: New, missing: create}]\n"))
+    )
     assert outcomes["create contact/new"][0] == "failed"
     assert "is not the one meant" in outcomes["create contact/new"][1]
     assert people(route)[0]["name"] == "Old"
@@ -130,7 +134,7 @@ def test_a_conflict_that_names_somebody_with_another_identity_is_not_taken(archi
     article = "An archived" if archived else "A"
     message = f"{article} contact matching those details already exists with id={TWIN}"
     route.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message)
-    outcomes = told_of(route.converge(route.manifest("contacts: [{external_id: new, name: New, state: present}]\n")))
+    outcomes = describe_outcomes(route.converge(route.manifest("contacts: [{external_id: new, name: New, state: present}]\n")))
     assert outcomes["create contact/new"][0] == "failed"
     assert [(person["name"], person["archived"]) for person in people(route)] == [("Old", archived)]
 
@@ -167,7 +171,7 @@ def test_a_link_to_a_contact_that_went_meanwhile_is_skipped_and_named(make_route
         box.ws.store.put("contact", {**box.ws.store.table("contact").docs[gone], "archived": True})
 
     box.faults.add("POST", "^/(tags|contacts/[^/]*/(tags|companies))$", run=archive)
-    outcomes = told_of(route.apply(plan))
+    outcomes = describe_outcomes(route.apply(plan))
     assert outcomes["attach contact/25 tag/vip"][0] == "skipped"
     assert "archived, merged or deleted" in outcomes["attach contact/25 tag/vip"][1]
     assert outcomes["attach contact/25 company/6"][0] == "skipped"
@@ -190,7 +194,7 @@ def test_what_depends_on_a_failure_is_skipped_and_the_rest_goes_on(make_route: M
         "contacts: [{external_id: '25', missing: create, tags: [vip], companies: ['6', '7']}]\n"
     )
     route.box.faults.add("POST", "^/companies$", status=400, message="bad 'name' parameter")
-    outcomes = told_of(route.converge(manifest))
+    outcomes = describe_outcomes(route.converge(manifest))
     failed = [name for name, (status, _) in outcomes.items() if status == "failed"]
     skipped = {name: why for name, (status, why) in outcomes.items() if status == "skipped"}
     assert len(failed) == 1
@@ -214,7 +218,7 @@ def test_null_is_cleared_for_users_and_refused_by_intercom_for_leads(make_route:
     route = make_route({"contacts": [{"external_id": "u", **cook}, {"id": TWIN, "role": "lead", **cook}]}, leads_refuse_null=True)
     title = "custom_attributes: {title: null}"
     manifest = route.manifest(f"contacts: [{{external_id: u, {title}}}, {{id: {TWIN}, {title}}}]\n")
-    outcomes = told_of(route.converge(manifest))
+    outcomes = describe_outcomes(route.converge(manifest))
     assert outcomes["update contact/u"][0] == "applied"
     assert outcomes[f"update contact/id:{TWIN}"][0] == "failed"
     assert "must not be null" in outcomes[f"update contact/id:{TWIN}"][1]

@@ -13,9 +13,9 @@ from reconciler.errors import Usage
 from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
 from tests.desk.soak import SOAKS, times
-from tests.stories.apply.results import told_of, wrote
+from tests.stories.apply.results import describe_outcomes, wrote
 from tests.stories.apply.test_merges import tags_of
-from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_before
+from tests.stories.plan.test_saved_plans import Killed, kill_after, kill_before
 from tests.stories.undo.taking_back import Patient, carry_out_plan, runs, undo_plan
 
 OLD = ["gold", "VIP client"]
@@ -57,7 +57,7 @@ def live_tags(route: Route) -> set[str]:
 
 def apply(route: Route, plan: Any) -> dict[str, tuple[str, str]]:
     route.clock.now += 60
-    return told_of(route.apply(plan, Patient(route.clock)))
+    return describe_outcomes(route.apply(plan, Patient(route.clock)))
 
 
 @pytest.mark.timeout(900)
@@ -69,7 +69,7 @@ def test_many_conversations_move_once_through_a_kill_and_back(make_route: MakeRo
     assert [note["message"] for note in plan["notes"] if note["topic"] == "moving"] == [
         f"conversations ({MANY}) get tag/vip and lose this one, in {2 * MANY:,} calls"
     ]
-    with killed_after(route, MANY + MANY // 2), pytest.raises(Killed):
+    with kill_after(route, MANY + MANY // 2), pytest.raises(Killed):
         route.apply(plan)
     assert "gold" in live_tags(route)
     apply(route, plan)
@@ -91,7 +91,7 @@ def test_the_plan_costs_what_the_apply_takes(route: Route) -> None:
     assert plan["cost"]["calls"] - len(route.box.requests) == 3
 
 
-@pytest.mark.parametrize(("kill", "few"), [(killed_before, (3,)), (killed_after, (6,))])
+@pytest.mark.parametrize(("kill", "few"), [(kill_before, (3,)), (kill_after, (6,))])
 def test_a_kill_anywhere_loses_no_tag_and_undo_brings_all_back(make_route: MakeRoute, kill: Any, few: tuple[int, ...]) -> None:
     for number in range(9) if SOAKS else few:
         route = make_route(SEED, ledger=True)

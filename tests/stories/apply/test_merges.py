@@ -12,8 +12,8 @@ from reconciler.manifest.read import read_manifest
 from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
 from tests.desk.soak import times
-from tests.stories.apply.results import told_of, wrote
-from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_before
+from tests.stories.apply.results import describe_outcomes, wrote
+from tests.stories.plan.test_saved_plans import Killed, kill_after, kill_before
 from tests.stories.undo.taking_back import carry_out_plan, runs, undo_plan, workspace
 
 MERGE = {"policy": WIDE, "tags": [{"name": "vip", "merged_from": ["gold", "VIP client"]}]}
@@ -57,7 +57,7 @@ def test_two_tags_with_many_members_become_one_through_a_kill_and_back(make_rout
     path, before = route.manifest(MERGE), workspace(route)
     plan = route.saved(path)
     assert plan["summary"] | {"attach": MANY, "create": 1, "delete": 2} == plan["summary"]
-    with killed_after(route, MANY // 100), pytest.raises(Killed):
+    with kill_after(route, MANY // 100), pytest.raises(Killed):
         route.apply(plan)
     assert len(route.box.ws.store.table("tag").docs) == 3
     route.clock.now += 60
@@ -71,7 +71,7 @@ def test_two_tags_with_many_members_become_one_through_a_kill_and_back(make_rout
     assert workspace(route) == before
 
 
-@pytest.mark.parametrize("kill", [killed_before, killed_after])
+@pytest.mark.parametrize("kill", [kill_before, kill_after])
 def test_a_kill_anywhere_loses_nobody(make_route: MakeRoute, kill: Any) -> None:
     for number in range(5):
         route = make_route(SEED, ledger=True)
@@ -90,7 +90,7 @@ def test_who_comes_since_the_plan_and_right_before_the_end_is_moved_too_and_goes
     plan = route.saved(path)
     give(route, "gold", "3")
     fault = route.box.faults.add("POST", "^/tags$", run=lambda: give(route, "gold", "4"), after=2)
-    outcomes = told_of(route.apply(plan))
+    outcomes = describe_outcomes(route.apply(plan))
     assert {what for what, (how, _) in outcomes.items() if how != "applied"} == set()
     assert fault.hits == 1
     assert route.document(path)["changes"] == []
@@ -138,7 +138,7 @@ def test_what_cannot_be_counted_counts_as_carried(route: Route) -> None:
 def test_what_is_held_only_at_the_end_stays(route: Route) -> None:
     plan = route.saved(route.manifest(MERGE))
     route.box.seed({"conversations": [{"tags": ["gold"]}]})
-    outcomes = told_of(route.apply(plan))
+    outcomes = describe_outcomes(route.apply(plan))
     assert outcomes["delete tag/gold"] == ("skipped", "not deleted: conversations (1) carry it, which `also: [conversations]` moves")
     assert outcomes["delete tag/VIP client"] == ("applied", "")
     assert all("vip" in tags for tags in tags_of(route).values())
@@ -147,14 +147,14 @@ def test_what_is_held_only_at_the_end_stays(route: Route) -> None:
 def test_a_segment_is_named(route: Route) -> None:
     text = "Unable to delete Tag with dependent objects. Segments: Seg 1."
     route.box.faults.add("DELETE", "/tags/", status=400, code="tag_has_dependent_objects", message=text, times=None)
-    outcomes = told_of(route.converge(route.manifest(MERGE)))
+    outcomes = describe_outcomes(route.converge(route.manifest(MERGE)))
     assert outcomes["delete tag/gold"] == ("failed", f"400 {text}")
 
 
 def test_who_is_not_proved_to_have_the_new_one_keeps_the_old_one(route: Route) -> None:
     body = b'{"type": "tag", "id": "104", "name": "vip", "users": [], "companies": []}'
     route.box.faults.add("POST", "^/tags$", body=body, after=1, times=None)
-    outcomes = told_of(route.converge(route.manifest(MERGE)))
+    outcomes = describe_outcomes(route.converge(route.manifest(MERGE)))
     assert {how for what, (how, _) in outcomes.items() if what.startswith("delete")} == {"skipped"}
     assert sorted(tags_of(route).values()) == [["VIP client"], ["gold"], ["gold", "other"]]
 
@@ -189,7 +189,7 @@ def test_deletions_count_and_an_approval_holds_though_more_come(route: Route) ->
 def test_under_owned_nobody_whose_list_is_written_loses_it_again(route: Route, cut: bool) -> None:
     path = route.manifest(MERGE | {"policy": WIDE | {"links": "owned"}, "contacts": [{"external_id": "1", "tags": []}]})
     if cut:
-        with killed_after(route, 2), pytest.raises(Killed):
+        with kill_after(route, 2), pytest.raises(Killed):
             route.converge(path)
     for _ in range(3):
         route.clock.now += 3600

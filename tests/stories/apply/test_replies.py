@@ -32,7 +32,7 @@ def _reasons(outcomes: list[Outcome]) -> dict[str, int]:
     return counts
 
 
-def _renamed_by_hand(route: Route, tag_id: str, *, before: str) -> None:
+def _rename_by_hand(route: Route, tag_id: str, *, before: str) -> None:
     """Just before the first call to a path somebody gives a tag another name."""
     store = route.box.ws.store
     route.box.faults.add("POST", before, run=lambda: store.put("tag", {**store.table("tag").docs[tag_id], "name": "renamed"}))
@@ -42,7 +42,7 @@ def _renamed_by_hand(route: Route, tag_id: str, *, before: str) -> None:
 def test_a_tag_that_was_renamed_meanwhile_is_not_written_to_under_its_old_name_again(make_route: MakeRoute) -> None:
     route = make_route({"tags": [{"name": "vip", "id": "5"}], "contacts": [{"external_id": str(n)} for n in range(120)]}, ledger=True)
     path = route.manifest({"tags": ["vip"], "contacts": _people(120, ["vip"]), "policy": WIDE})
-    _renamed_by_hand(route, "5", before="^/tags$")
+    _rename_by_hand(route, "5", before="^/tags$")
     outcomes = route.converge(path)
     (new,) = [tag["id"] for tag in route.box.ws.store.table("tag").in_order() if tag["name"] == "vip"]
     hit = f'Intercom took another tag (id {new}, "vip"), which was not there when this was planned, for the tag meant (id 5)'
@@ -57,7 +57,7 @@ def test_a_company_is_tagged_and_untagged_only_where_the_reply_shows_the_tag_mea
     wanted = [] if before else ["vip"]
     written = {"tags": ["vip"], "companies": [{**entry, "tags": wanted} for entry in companies], "policy": {"links": "exact"}}
     path = route.manifest(written)
-    _renamed_by_hand(route, "5", before="^/tags$")
+    _rename_by_hand(route, "5", before="^/tags$")
     outcomes = route.converge(path)
     assert [o.status for o in outcomes] == [Status.FAILED] * 3
     assert all("another tag (id " in o.reason and "the tag meant (id 5)" in o.reason for o in outcomes)
@@ -67,7 +67,7 @@ def test_a_company_is_tagged_and_untagged_only_where_the_reply_shows_the_tag_mea
 def test_one_at_a_time_goes_by_id_and_follows_the_thing(make_route: MakeRoute) -> None:
     route = make_route({"tags": [{"name": "vip", "id": "5"}], "contacts": [{"external_id": "0"}]}, ledger=True)
     path = route.manifest({"tags": ["vip"], "contacts": _people(1, ["vip"])})
-    _renamed_by_hand(route, "5", before="/tags$")
+    _rename_by_hand(route, "5", before="/tags$")
     assert one(route.converge(path), "attach").status is Status.APPLIED
     assert _members(route, "5") == {"0"}
 

@@ -13,4 +13,4 @@ for page in PAGES:
     if page.path in named or not named:
         rewrite(page)
 reference.PAGE.write_text(reference.Reference().page(), encoding="utf-8")
-picture.PICTURE.write_text(picture.drawn(), encoding="utf-8")
+picture.PICTURE.write_text(picture.draw(), encoding="utf-8")

@@ -18,7 +18,7 @@ COMMAND = "reconciler plan intercom/ --sandbox"
 WIDTH = 110
 
 
-def drawn() -> str:
+def draw() -> str:
     """The report of a real run as SVG."""
     *_, document = run_all(["cd examples/quickstart", "reconciler sandbox seed live.yaml", f"{COMMAND} --format json 2> /dev/null"])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="standard", legacy_windows=False)

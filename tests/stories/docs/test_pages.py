@@ -17,7 +17,7 @@ from reconciler.sandbox import load_seed
 from tests import ROOT
 from tests.conftest import MakeRoute
 from tests.stories.docs.pages import BIN, EXAMPLES, NOT_RUN, PAGES, README, Page, agrees, commands, page
-from tests.stories.docs.picture import PICTURE, drawn, words
+from tests.stories.docs.picture import PICTURE, draw, words
 
 pytestmark = pytest.mark.timeout(400)
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -48,7 +48,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_picture_shows_what_plan_prints() -> None:
-    assert words(PICTURE.read_text(encoding="utf-8")) == words(drawn()), "draw it again: python -m tests.stories.docs"
+    assert words(PICTURE.read_text(encoding="utf-8")) == words(draw()), "draw it again: python -m tests.stories.docs"
     assert PICTURE.relative_to(ROOT).as_posix() in README.read_text(encoding="utf-8")
 
 

@@ -121,7 +121,7 @@ class Patience:
         return False
 
 
-def _deleted(route: Route, written: dict[str, Any]) -> list[Any]:
+def _delete(route: Route, written: dict[str, Any]) -> list[Any]:
     return route.apply(route.saved(route.manifest(written)), Patience(route))  # type: ignore[arg-type]  # waits like an Event
 
 
@@ -136,7 +136,7 @@ def test_a_company_that_goes_at_once_is_applied(make_route: MakeRoute) -> None:
 
 def test_a_company_that_goes_after_some_seconds_is_looked_at_until_then(make_route: MakeRoute) -> None:
     route = make_route({"companies": [{"company_id": "6"}]}, archive_delay=5)
-    (outcome,) = _deleted(route, GONE)
+    (outcome,) = _delete(route, GONE)
     assert (outcome.status, outcome.reason) == (Status.APPLIED, "")
     looks = [line for line in asked(route.box) if line.startswith("GET /companies/")]
     assert looks[-1].endswith("404")
@@ -147,7 +147,7 @@ def test_a_company_that_is_still_there_is_being_archived_and_no_failure(make_rou
     route = make_route({"companies": [{"company_id": "6"}, {"company_id": "7"}]}, archive_delay=300, ledger=True)
     began = route.clock.now
     written = {"companies": [{"company_id": key, "state": "absent"} for key in ("6", "7")]}
-    outcomes = _deleted(route, written)
+    outcomes = _delete(route, written)
     assert statuses(outcomes) == {"delete company/6": "applied", "delete company/7": "applied"}
     assert all("being archived" in outcome.reason for outcome in outcomes)
     assert route.clock.now - began <= 35  # in all, not for each
@@ -157,8 +157,8 @@ def test_a_company_that_is_still_there_is_being_archived_and_no_failure(make_rou
 
 def test_a_company_that_is_still_there_may_be_deleted_again(make_route: MakeRoute) -> None:
     route = make_route({"companies": [{"company_id": "6"}]}, archive_delay=100)
-    _deleted(route, GONE)
-    (outcome,) = _deleted(route, GONE)
+    _delete(route, GONE)
+    (outcome,) = _delete(route, GONE)
     assert outcome.status is Status.APPLIED
     route.clock.sleep(200)
     assert changes(route.document(route.manifest(GONE))) == []
@@ -185,7 +185,7 @@ def test_a_company_that_was_deleted_is_created_again(make_route: MakeRoute) -> N
 
 def test_a_company_written_again_while_it_goes_stays(make_route: MakeRoute) -> None:
     route = make_route({"companies": [{"company_id": "6"}]}, archive_delay=100)
-    _deleted(route, GONE)
+    _delete(route, GONE)
     settles(route, {"companies": [{"company_id": "6", "remote_created_at": 5}]})
     route.clock.sleep(200)
     assert changes(route.document(route.manifest({"companies": [{"company_id": "6", "remote_created_at": 5}]}))) == []

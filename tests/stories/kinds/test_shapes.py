@@ -64,10 +64,10 @@ def test_a_reply_that_holds_something_else_proves_nothing(make_route: MakeRoute,
     failed = [o for o in outcomes if o.status is not Status.APPLIED]
     assert [(str(o.change.address), o.status) for o in failed] == [({"company": "company/6", "contact": "contact/25"}[kind], Status.FAILED)]
     assert "that can be read: it has" in failed[0].reason
-    _closed(route)
+    _close(route)
 
 
-def _closed(route: Route) -> None:
+def _close(route: Route) -> None:
     assert route.ledger
     assert [run.exit_code for run in route.ledger.runs()] == [5]
 
@@ -93,7 +93,7 @@ def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(make_route: Make
     assert "unforeseen (KeyError in " in failed.reason
     assert "ann@" not in failed.reason
     assert failed.lost
-    _closed(route)
+    _close(route)
     assert {o.status for o in route.converge(path)} == {Status.APPLIED}
 
 
@@ -106,14 +106,14 @@ def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(make_route: Ma
     def started(change: object) -> None:
         raise ZeroDivisionError
 
-    outcomes = _carried_out(route, plan, started)
+    outcomes = _carry_out(route, plan, started)
     assert {o.status for o in outcomes} <= {Status.FAILED, Status.SKIPPED}
     assert Status.FAILED in {o.status for o in outcomes}
     assert not route.box.writes
-    _closed(route)
+    _close(route)
 
 
-def _carried_out(route: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
+def _carry_out(route: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
     with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
         route.box.forget_requests()

@@ -84,7 +84,7 @@ def test_somebody_new_who_looks_like_somebody_who_left_is_told(make_route: MakeR
     assert [line.partition(" ")[0] for line in changes(route.document(path))] == ["update"]
 
 
-def archived(route: Route, key: str) -> None:
+def archive(route: Route, key: str) -> None:
     contact = next(c for c in route.box.ws.store.table("contact").in_order() if c.get("external_id") == key)
     route.box.seed({"contacts": [{"id": contact["id"], "external_id": key, "archived": True}]})
 
@@ -93,7 +93,7 @@ def test_a_contact_that_was_archived_by_hand_comes_back_by_its_id_whatever_missi
     route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = route.manifest("contacts: [{external_id: '25', name: Wash}]\n")
     route.converge(path)
-    archived(route, "25")
+    archive(route, "25")
     assert lines(route.document(path)) == ["unarchive contact/25 (drift)"]
     assert one(route.converge(path)).status == "applied"
     assert lines(route.document(path)) == []

@@ -38,7 +38,7 @@ def people(count: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def counted(route: Route, name: str) -> list[int]:
+def count_commits(route: Route, name: str) -> list[int]:
     """Grows with each call of a method of the ledger, while that is called so."""
     calls, method = list[int](), getattr(route.ledger, name)
 
@@ -52,7 +52,7 @@ def counted(route: Route, name: str) -> list[int]:
 
 def test_many_intents_stand_in_one_commit_and_many_outcomes_in_another(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
-    intents, outcomes = counted(route, "intend"), counted(route, "settle")
+    intents, outcomes = count_commits(route, "intend"), count_commits(route, "settle")
     assert {o.status for o in route.converge(route.manifest(people(60, tags=["vip"])))} == {"applied"}
     assert sum(intents) <= 6
     assert sum(outcomes) <= 4

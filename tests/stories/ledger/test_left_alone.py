@@ -16,21 +16,21 @@ ONE = "contacts: [{external_id: '25', tags: [vip]}]\n"
 NAMED = "contacts: [{external_id: '25', name: Kay, tags: [vip]}]\n"
 
 
-def left_by_another_file(route: Route, written: str) -> None:
+def leave_in_another_file(route: Route, written: str) -> None:
     other = route.manifest(OURS + written, "b.yaml")
     route.converge(other)
     other.unlink()
 
 
-def left_as_free(route: Route, written: str) -> None:
+def leave_as_free(route: Route, written: str) -> None:
     route.converge(route.manifest(f"policy: {{links: owned}}\ntags: [vip, {{name: promo, members: free}}]\n{written}"))
 
 
-def left_by_the_policy(route: Route, written: str) -> None:
+def leave_by_the_policy(route: Route, written: str) -> None:
     route.converge(route.manifest(f"policy: {{links: additive}}\n{TAGS}{written}"))
 
 
-def left_for_another_name(route: Route, written: str) -> None:
+def leave_for_another_name(route: Route, written: str) -> None:
     other = route.manifest(f"name: other\n{TAGS}{BOTH}", "other.yaml")
     route.converge(other)
     route.converge(route.manifest(OURS + written))
@@ -41,27 +41,27 @@ def left_for_another_name(route: Route, written: str) -> None:
     route.ledger.forget(app_id, "other", gone)
 
 
-def left_with_its_list(route: Route, written: str) -> None:
+def leave_with_its_list(route: Route, written: str) -> None:
     route.converge(route.manifest(OURS + written.replace(", tags: [vip]", ", missing: skip")))
 
 
-def left_with_its_entry(route: Route, written: str) -> None:
+def leave_with_its_entry(route: Route, written: str) -> None:
     route.converge(route.manifest(OURS))
 
 
-def left_undecided(route: Route, written: str) -> None:
+def leave_undecided(route: Route, written: str) -> None:
     """A plan of a part, which is not of this person."""
     route.converge(route.manifest(OURS + written.replace("'25'", "'26'")))
 
 
 LEAVE = (
-    left_by_another_file,
-    left_as_free,
-    left_by_the_policy,
-    left_for_another_name,
-    left_with_its_list,
-    left_with_its_entry,
-    left_undecided,
+    leave_in_another_file,
+    leave_as_free,
+    leave_by_the_policy,
+    leave_for_another_name,
+    leave_with_its_list,
+    leave_with_its_entry,
+    leave_undecided,
 )
 
 
@@ -74,22 +74,22 @@ def test_a_link_that_a_run_leaves_alone_stays_ours(make_route: MakeRoute, leave:
     assert changes(route.document(route.manifest(OURS + written.replace(", name: Kay", "")))) == ["detach contact/25 tag/promo"]
 
 
-def kept_by_another_file(route: Route) -> None:
+def keep_in_another_file(route: Route) -> None:
     other = route.manifest("tags: [vip, promo]\n", "b.yaml")
     route.converge(other)
     route.converge(route.manifest(OURS.replace(", promo", "")))
     other.unlink()
 
 
-def kept_by_the_policy(route: Route) -> None:
+def keep_by_the_policy(route: Route) -> None:
     route.converge(route.manifest("tags: [vip]\n"))
 
 
-def kept_with_its_section(route: Route) -> None:
+def keep_with_its_section(route: Route) -> None:
     route.converge(route.manifest("policy: {prune: {tags: owned}}\ncompanies: [{company_id: '6'}]\n"))
 
 
-def kept_under_another_name(route: Route) -> None:
+def keep_under_another_name(route: Route) -> None:
     """Somebody renames it by hand, and gives it its name back later."""
     (promo,) = [tag for tag in route.box.ws.store.table("tag").in_order() if tag["name"] == "promo"]
     route.box.ws.store.put("tag", promo | {"name": "renamed"})
@@ -97,7 +97,7 @@ def kept_under_another_name(route: Route) -> None:
     route.box.ws.store.put("tag", promo)
 
 
-KEEP = (kept_by_another_file, kept_by_the_policy, kept_with_its_section, kept_under_another_name)
+KEEP = (keep_in_another_file, keep_by_the_policy, keep_with_its_section, keep_under_another_name)
 
 
 @pytest.mark.parametrize("keep", KEEP)

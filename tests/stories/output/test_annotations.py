@@ -20,7 +20,7 @@ def github(desk: Desk) -> Desk:
     return desk
 
 
-def annotated(desk: Desk) -> list[str]:
+def list_annotations(desk: Desk) -> list[str]:
     return [line for line in (desk.out + desk.err).splitlines() if line.startswith("::")]
 
 
@@ -36,7 +36,7 @@ def test_elsewhere_there_are_none(value: str | None, desk: Desk) -> None:
 
 def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Desk) -> None:
     assert github.plan(m=TWO) == 3
-    [line] = annotated(github)
+    [line] = list_annotations(github)
     assert line.startswith("::error file=m.yaml,line=4::limits.deletes: 2 tags")
     assert line in github.err.splitlines()
 
@@ -44,7 +44,7 @@ def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Desk) -> Non
 @pytest.mark.parametrize("verb", [("validate",), ("plan",), ("apply", "--auto-approve")])
 def test_every_mistake_stands_at_its_line(verb: tuple[str, ...], github: Desk) -> None:
     assert github(verb[0], "m.yaml", *verb[1:], m="tags: [vip]\ncontacts:\n  - {external_id: '25', nmae: x}\n  - {tags: [vpi]}\n") == 65
-    lines = annotated(github)
+    lines = list_annotations(github)
     assert [line.partition("::")[2].partition("::")[0] for line in lines] == ["error file=m.yaml,line=3", "error file=m.yaml,line=4"]
     assert "did you mean name?" in lines[0]
 
@@ -52,7 +52,7 @@ def test_every_mistake_stands_at_its_line(verb: tuple[str, ...], github: Desk) -
 def test_a_refused_apply_has_no_line_and_is_told_all_the_same(github: Desk) -> None:
     github.plan(m=TWO)
     assert github("apply", "plan.json") == 3
-    assert [line[:9] for line in annotated(github)] == ["::error::"]
+    assert [line[:9] for line in list_annotations(github)] == ["::error::"]
 
 
 def test_an_unexplained_change_stands_at_its_line(github: Desk) -> None:
@@ -60,23 +60,23 @@ def test_an_unexplained_change_stands_at_its_line(github: Desk) -> None:
     github.commit(m=text)
     github.seed(contacts=[{"external_id": "25", "tags": ["vip", "old"]}])
     assert github.plan("--base", "HEAD", "--fail-on", "unexplained") == 3
-    assert annotated(github) == ["::error file=m.yaml,line=4::unexplained: nothing that was written says this"]
+    assert list_annotations(github) == ["::error file=m.yaml,line=4::unexplained: nothing that was written says this"]
     line = "error: --fail-on unexplained: 1 change follows from nothing that was written; `reconciler drift` says what moved"
     assert line in github.err.splitlines()
     assert github.plan("--base", "HEAD") == 2
-    assert annotated(github) == []
+    assert list_annotations(github) == []
 
 
 def test_ten_are_enough(github: Desk) -> None:
     attributes = [{"name": name, "model": "contact", "data_type": "integer"} for name in string.ascii_lowercase]
     contact = {"external_id": "25", "custom_attributes": dict.fromkeys(string.ascii_lowercase, "x")}
     assert github("validate", "m.yaml", m={"attributes": attributes, "contacts": [contact]}) == 65
-    assert len(annotated(github)) == 10
+    assert len(list_annotations(github)) == 10
 
 
 def test_one_mistake_in_many_places_is_one(github: Desk) -> None:
     assert github("validate", "m.yaml", m="contacts:\n" + "  - {external_id: '1', emial: x}\n" * 50) == 65
-    assert annotated(github) == [
+    assert list_annotations(github) == [
         "::error file=m.yaml,line=2::unknown key 'emial'; did you mean email? (in 50 places, also at m.yaml:3:24, m.yaml:4:24)"
     ]
 
@@ -87,7 +87,7 @@ def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Desk) -> None:
     github.seed(tags=["x%0A::error::y##[error]z"])
     github.write(name, "policy: {limits: {deletes: 0}}\n" + evil)
     assert github("plan", name) == 0
-    [line] = annotated(github)
+    [line] = list_annotations(github)
     assert line.startswith("::error file=a%250A%3A%3Awarning%3A%3Ab%2Cline=9%3Ac.yaml,line=2::")
     assert "##[" not in github.out + github.err
 
@@ -98,7 +98,7 @@ def test_addresses_in_them_are_masked(github: Desk) -> None:
     assert github("validate", "m.yaml", m="contacts:\n  - {email: wash.hoban@serenity.example}\n" * 1 + "tags: [x, X]\n") == 65
     text += "  - {email: WASH.hoban@serenity.example}\n"
     assert github("validate", "m.yaml", m=text) == 65
-    assert annotated(github)
+    assert list_annotations(github)
     assert "hoban" not in (github.out + github.err).lower()
 
 

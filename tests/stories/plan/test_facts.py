@@ -26,12 +26,12 @@ def test_what_the_sandbox_answers_says_nothing_of_another_workspace(desk: Desk) 
     desk.seed(tags=["café"])
     know(desk, name_folding="accents")
     facts = json.loads((desk.folder / "intercom-facts.json").read_text())
-    assert (desk.plan(m={"tags": ["cafe"]}), told(desk)) == (2, ["rename tag/cafe"])
+    assert (desk.plan(m={"tags": ["cafe"]}), list_notes(desk)) == (2, ["rename tag/cafe"])
     desk.write("intercom-facts.json", json.dumps({**facts, "app_id": "sandbox1"}))
-    assert (desk.plan(), told(desk)) == (2, ["create tag/cafe"])
+    assert (desk.plan(), list_notes(desk)) == (2, ["create tag/cafe"])
 
 
-def told(desk: Desk) -> list[str]:
+def list_notes(desk: Desk) -> list[str]:
     """Actions, addresses and gates of the plan."""
     saved = desk.saved()
     return [f"{c['action']} {c['address']}" for c in saved["changes"]] + [f"refused {gate}" for gate in desk.gates()]
@@ -41,11 +41,11 @@ def test_names_that_differ_by_accents(desk: Desk) -> None:
     desk.seed(tags=["café"])
     desk.box.settings.change({"rewrites": "fold"})
     desk.plan(m={"tags": ["cafe"]})
-    assert told(desk) == ["create tag/cafe"]
+    assert list_notes(desk) == ["create tag/cafe"]
     assert desk("apply", "plan.json") == 5, "Intercom answered with another one"
     know(desk, name_folding="accents")
     assert desk.plan() == 2
-    assert told(desk) == ["rename tag/cafe"]
+    assert list_notes(desk) == ["rename tag/cafe"]
     assert desk("apply", "plan.json") == 0, desk.out + desk.err
     assert desk.plan() == 0
 
@@ -54,7 +54,7 @@ def test_two_entries_that_are_one_name(desk: Desk) -> None:
     manifest = {"tags": ["cafe", "café"]}
     assert desk.plan(m=manifest) == 2
     know(desk, name_folding="accents")
-    assert (desk.plan(), told(desk)[-1]) == (3, "refused twins")
+    assert (desk.plan(), list_notes(desk)[-1]) == (3, "refused twins")
 
 
 @pytest.mark.parametrize("beyond", ["cut", "refused"])
@@ -78,7 +78,7 @@ def test_who_may_share_an_email(desk: Desk) -> None:
     manifest = {"contacts": [{"external_id": "1"}, {"external_id": "2", "email": "crew@serenity.example"}]}
     assert desk.plan(m=manifest) == 2
     know(desk, shared_email="never")
-    assert (desk.plan(), told(desk)) == (3, ["update contact/2", "refused taken"])
+    assert (desk.plan(), list_notes(desk)) == (3, ["update contact/2", "refused taken"])
 
 
 def test_an_external_id_on_one_side_may_be_enough_to_share_an_email(desk: Desk) -> None:

@@ -82,7 +82,7 @@ def written(route: Route) -> Counter[str]:
 
 
 @contextmanager
-def killed_before(route: Route, number: int) -> Iterator[None]:
+def kill_before(route: Route, number: int) -> Iterator[None]:
     """The connection and we die before so many writes and one have arrived."""
 
     left, lock = [number], threading.Lock()
@@ -103,7 +103,7 @@ READS_NOT = "(?<!/search)(?<!/list)$"
 
 
 @contextmanager
-def killed_after(route: Route, number: int) -> Iterator[None]:
+def kill_after(route: Route, number: int) -> Iterator[None]:
     """We die after so many writes and one were carried out, and never see the answer."""
     seen: list[str] = []
     lock = threading.Lock()
@@ -147,12 +147,12 @@ def undisturbed(make_route: MakeRoute) -> Counter[str]:
 @pytest.mark.parametrize(
     ("ledger", "approved"), [(True, True), (False, False)], ids=["memory, approved when planned", "no memory, approved when applied"]
 )
-@pytest.mark.parametrize("kill", [killed_before, killed_after])
+@pytest.mark.parametrize("kill", [kill_before, kill_after])
 def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
     kill: Kill, approved: bool, ledger: bool, undisturbed: Counter[str], make_route: MakeRoute
 ) -> None:
     # Each of the four ways takes another quarter of the calls, which all have a turn in a soak.
-    turn = 2 * approved + (kill is killed_after)
+    turn = 2 * approved + (kill is kill_after)
     for number in range(0 if SOAKS else turn, undisturbed.total(), 1 if SOAKS else 4):
         route = make_route(SEED, ledger=ledger)
         path = route.manifest(MANIFEST)
@@ -177,7 +177,7 @@ def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
 def test_what_is_left_of_it_is_not_applied_without_the_approval(make_route: MakeRoute) -> None:
     route = make_route(SEED)
     document = plan(route, route.manifest(MANIFEST))
-    with killed_after(route, 3), pytest.raises(Killed):
+    with kill_after(route, 3), pytest.raises(Killed):
         apply(route, document, approving(document))
     route.box.forget_requests()
     with pytest.raises(Refused):

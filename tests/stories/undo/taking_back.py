@@ -39,7 +39,7 @@ def undone(route: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> 
         return propose_undo(session, run_meant(session, run, None), rules)
 
 
-def told_of(route: Route, run: str = "last") -> PlanDocument:
+def plan_back(route: Route, run: str = "last") -> PlanDocument:
     """That plan as its document."""
     return document(route.kinds, undone(route, run).plan)
 

@@ -16,7 +16,7 @@ from reconciler.core.plan.approvals import Approvals
 from reconciler.errors import ReconcilerError, Stale, Usage
 from tests.desk.route import WIDE, Route, changes
 from tests.stories.undo.conftest import WASH
-from tests.stories.undo.taking_back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, workspace
+from tests.stories.undo.taking_back import carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, workspace
 
 Identity = x25519.Identity
 HOBAN: dict[str, Any] = {"contacts": [{"external_id": "25", "name": "Hoban", "phone": "+15550108"}]}
@@ -46,7 +46,7 @@ def image(route: Route, run: str) -> Path:
 
 def is_open(route: Route, run: str) -> bool:
     try:
-        return "encrypted" not in json.dumps(told_of(route, run)["notes"])
+        return "encrypted" not in json.dumps(plan_back(route, run)["notes"])
     except Usage:
         return False
 
@@ -54,7 +54,7 @@ def is_open(route: Route, run: str) -> bool:
 def test_on_the_same_machine_the_key_is_needed_too(route: Route, key: Identity) -> None:
     before = workspace(route)
     name = run(route, **sealing(key))
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == []
     assert notes(plan, "cannot come back")[f"contact/id:{WASH}"] == ["name: is encrypted", "phone: is encrypted"]
     (said,) = notes(plan, "cannot come back")["None"]
@@ -83,7 +83,7 @@ def test_what_holds_nothing_of_people_needs_no_key(route: Route, key: Identity) 
     name = run(route, **sealing(key, contacts=[], companies=[{"company_id": "7", "name": "Gold"}]))
     assert "sealed" not in json.loads(image(route, name).read_text())
     assert is_open(route, name)
-    assert changes(told_of(route)) == ["update company/7 name='Heart of Gold'"]
+    assert changes(plan_back(route)) == ["update company/7 name='Heart of Gold'"]
 
 
 def test_each_of_several_keys_opens_it_and_those_of_another_time_do_not(route: Route, key: Identity) -> None:
@@ -110,7 +110,7 @@ def test_what_somebody_changed_is_one_sentence(route: Route, key: Identity, how:
     image(route, name).write_text(json.dumps({**document, "sealed": sealed[how]}))
     give(route, key)
     with pytest.raises(ReconcilerError, match=f"^the pre-images of the run {name} are damaged.*; undo it by hand$") as bad:
-        told_of(route)
+        plan_back(route)
     assert bad.value.exit_code == 1
 
 
@@ -171,7 +171,7 @@ def test_after_thirty_days_the_next_apply_removes_it(route: Route, key: Identity
     run(route, **sealing(key, **manifest))
     assert not image(route, name).exists()
     with pytest.raises(Usage, match="kept for thirty days"):
-        told_of(route, name)
+        plan_back(route, name)
     with pytest.raises(Stale, match="kept for thirty days"):
         carry_out_plan(route, plan)
 
@@ -181,4 +181,4 @@ def test_what_is_too_old_is_not_opened_where_it_still_lies(route: Route, key: Id
     give(route, key)
     route.clock.now += 31 * 86400
     with pytest.raises(Usage, match="kept for thirty days"):
-        told_of(route, name)
+        plan_back(route, name)

@@ -27,7 +27,7 @@ from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around, git
 from tests.desk.route import WIDE, Route, changes
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
-from tests.stories.undo.taking_back import Patient, notes, run, runs, told_of, undone, workspace
+from tests.stories.undo.taking_back import Patient, notes, plan_back, run, runs, undone, workspace
 
 EVERYTHING: dict[str, Any] = {
     "tags": [{"name": "vip", "state": "absent"}, {"name": "beta-2026", "renamed_from": "Beta"}, "new"],
@@ -77,9 +77,9 @@ def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route
     companies = [{"company_id": "b@mail.example", "state": "absent"}]
     run(route, tags=[{"name": "of ann@mail.example", "state": "absent"}], companies=companies)
     assert "@" not in kept(route).read_text()
-    assert [change["action"] for change in told_of(route)["changes"]] == ["create", "create"]
+    assert [change["action"] for change in plan_back(route)["changes"]] == ["create", "create"]
     kept(route, ".private").unlink()
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == []
     assert set(notes(plan, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(route)}"}
     assert before != workspace(route)
@@ -94,7 +94,7 @@ def test_without_the_private_part_the_rest_comes_back(route: Route) -> None:
     """As on another machine: a pipeline that shares the ledger."""
     run(route, **EVERYTHING)
     kept(route, ".private").unlink()
-    plan = told_of(route)
+    plan = plan_back(route)
     text = "was kept only on the machine of that run"
     assert notes(plan, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
     assert {change["action"] for change in plan["changes"]} == {"create", "rename", "update", "unarchive", "attach", "delete", "archive"}
@@ -172,7 +172,7 @@ def test_once_there_is_room_it_goes_through(route: Route) -> None:
         run(route, **DESTRUCTIVE["a tag"])
     (route.folder / ".reconciler" / "images").unlink()
     run(route, **DESTRUCTIVE["a tag"])
-    assert changes(told_of(route))[0] == "create tag/vip"
+    assert changes(plan_back(route))[0] == "create tag/vip"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])

@@ -20,7 +20,7 @@ from tests.conftest import MakeRoute
 from tests.desk.calling import Caller
 from tests.desk.route import Route, changes
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
-from tests.stories.undo.taking_back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, undone, workspace
+from tests.stories.undo.taking_back import carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, undone, workspace
 
 DAY = 86400.0
 LOST, CHANGED = "cannot come back", "changed since"
@@ -108,7 +108,7 @@ def test_an_undo_can_be_undone(route: Route) -> None:
 
 def test_who_was_created_is_archived_and_not_deleted(route: Route) -> None:
     run(route, contacts=[{"external_id": "40", "state": "present", "name": "River"}])
-    plan = told_of(route)
+    plan = plan_back(route)
     (change,) = changes(plan)
     assert change.startswith("archive contact/")
     assert list(notes(plan, LOST).values()) == [["is archived, not deleted: undo deletes nobody"]]
@@ -120,15 +120,15 @@ def test_who_was_created_is_archived_and_not_deleted(route: Route) -> None:
 def test_an_attribute_that_was_made_is_archived_and_one_that_was_archived_comes_back(route: Route) -> None:
     score = {"name": "score", "model": "contact", "data_type": "integer", "state": "archived"}
     run(route, attributes=[score, {"name": "seats", "model": "company", "data_type": "integer"}])
-    assert changes(told_of(route)) == ["unarchive attribute/score", "archive attribute/seats"]
+    assert changes(plan_back(route)) == ["unarchive attribute/score", "archive attribute/seats"]
     assert statuses(take_back(route)) == {"applied"}
-    assert changes(told_of(route)) == ["unarchive attribute/seats", "archive attribute/score"]
+    assert changes(plan_back(route)) == ["unarchive attribute/seats", "archive attribute/score"]
 
 
 def test_whoever_was_brought_back_is_archived_again(route: Route) -> None:
     run(route, contacts=[{"external_id": "27", "state": "archived"}])
     run(route, contacts=[{"id": MAL, "state": "present", "name": "Malcolm"}])
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == [f"archive contact/id:{MAL}"]
     assert notes(plan, LOST) == {f"contact/id:{MAL}": ["name: stays as the run wrote it; what was archived could not be seen"]}
 
@@ -174,7 +174,7 @@ def test_right_after_the_run_it_is_seen_though_search_lags(make_route: MakeRoute
     route = make_route(SEED, ledger=True, search_delay=600.0, update_delay=600.0)
     before = workspace(route)
     run(route, contacts=[{"external_id": "25", "name": "Hoban", "tags": [{"tag": "vip", "state": "absent"}]}], tags=["vip"])
-    assert len(changes(told_of(route))) == 2
+    assert len(changes(plan_back(route))) == 2
     take_back(route)
     assert workspace(route) == before
 
@@ -198,7 +198,7 @@ def test_the_last_run_may_be_that_of_one_name(route: Route) -> None:
 def test_an_older_run_is_taken_back_as_far_as_it_still_stands(route: Route) -> None:
     first = run(route, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}])
     run(route, contacts=[{"external_id": "25", "name": "Hoban W."}])
-    plan = told_of(route, first)
+    plan = plan_back(route, first)
     assert changes(plan) == [f"update contact/id:{WASH} phone='***'"]
     assert notes(plan, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
 
@@ -219,7 +219,7 @@ def test_after_thirty_days_it_is_gone(route: Route) -> None:
     name = run(route, tags=["new"])
     plan = undo_plan(route, name)
     route.clock.now += 30 * DAY - 120
-    assert changes(told_of(route, name)) == ["delete tag/new"]
+    assert changes(plan_back(route, name)) == ["delete tag/new"]
     route.clock.now += 180
     with pytest.raises(Usage, match="thirty days"):
         undone(route, name)
@@ -249,8 +249,8 @@ def test_only_what_was_done_is_taken_back(route: Route) -> None:
     (first,) = runs(route)
     route.clock.now += 60
     route.apply(plan)
-    assert changes(told_of(route, first)) == [f"update contact/id:{WASH} name='***'"]
-    assert changes(told_of(route, runs(route)[0])) == [f"attach contact/id:{WASH} tag/vip"]
+    assert changes(plan_back(route, first)) == [f"update contact/id:{WASH} name='***'"]
+    assert changes(plan_back(route, runs(route)[0])) == [f"attach contact/id:{WASH} tag/vip"]
 
 
 def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(route: Route) -> None:
@@ -259,14 +259,14 @@ def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(route: Route) ->
     route.box.faults.add("POST", "^/tags$", drop="after", times=None)
     run(route, tags=["new"], contacts=[{"external_id": "25", "name": "Hoban"}, {"external_id": "26", "name": "Z"}])
     route.box.faults.clear()
-    assert changes(told_of(route)) == [f"update contact/id:{WASH} name='***'", "delete tag/new"]
+    assert changes(plan_back(route)) == [f"update contact/id:{WASH} name='***'", "delete tag/new"]
 
 
 # ---- what changed since
 def test_a_field_that_changed_since_is_listed_and_left_alone(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}, {"external_id": "26", "name": "Z"}])
     by_hand(route, "PUT", f"/contacts/{WASH}", {"name": "Somebody"})
-    plan = told_of(route)
+    plan = plan_back(route)
     assert notes(plan, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
     assert changes(plan) == [f"update contact/id:{WASH} phone='***'", f"update contact/id:{ZOE} name='***'"]
     take_back(route)
@@ -276,14 +276,14 @@ def test_a_field_that_changed_since_is_listed_and_left_alone(route: Route) -> No
 def test_what_is_as_it_was_before_is_no_change_and_no_note(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "name": "Hoban", "tags": [{"tag": "vip", "state": "absent"}]}], tags=["vip"])
     by_hand(route, "PUT", f"/contacts/{WASH}", {"name": "Wash"})
-    plan = told_of(route)
+    plan = plan_back(route)
     assert (changes(plan), notes(plan, CHANGED)) == ([f"attach contact/id:{WASH} tag/vip"], {})
 
 
 def test_who_is_gone_since_is_listed_and_the_rest_comes_back(route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}], contacts=[{"external_id": "25", "name": "Hoban"}])
     by_hand(route, "POST", f"/contacts/{WASH}/archive")
-    plan = told_of(route)
+    plan = plan_back(route)
     one = ["1 of the 2 contacts that were linked to it are gone"]
     gone = {"tag/vip": one, f"contact/id:{WASH}": ["is gone: archived, merged or deleted"]}
     assert notes(plan, CHANGED) == gone
@@ -294,7 +294,7 @@ def test_a_link_whose_end_is_gone_is_listed(route: Route) -> None:
     run(route, tags=["vip", "Beta"], contacts=[{"external_id": "26", "tags": [{"tag": "vip", "state": "absent"}]}])
     tag = next(t for t in by_hand(route, "GET", "/tags")["data"] if t["name"] == "vip")
     by_hand(route, "DELETE", f"/tags/{tag['id']}")
-    plan = told_of(route)
+    plan = plan_back(route)
     assert (changes(plan), notes(plan, CHANGED)) == ([], {f"tag/id:{tag['id']}": ["is gone, and its links with it"]})
 
 
@@ -306,7 +306,7 @@ def test_what_was_made_and_then_changed_stays(route: Route) -> None:
     by_hand(route, "POST", "/companies", {"company_id": "8", "name": "Feds"})
     river = by_hand(route, "GET", "/contacts/find_by_external_id/40")["id"]
     by_hand(route, "PUT", f"/contacts/{river}", {"name": "River"})
-    plan = told_of(route)
+    plan = plan_back(route)
     text = "name is not as the run left it, so all of it stays"
     assert (changes(plan), notes(plan, CHANGED)) == ([], {"tag/theirs": [text], "company/8": [text], f"contact/id:{river}": [text]})
 
@@ -315,7 +315,7 @@ def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(route: Route) -
     run(route, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
     tag = by_hand(route, "POST", "/tags", {"name": "vip"})["id"]
     company = by_hand(route, "POST", "/companies", {"company_id": "6", "name": "Another Sun"})["id"]
-    plan = told_of(route)
+    plan = plan_back(route)
     again = "is there again (id {}): only links that it lacks are made"
     assert notes(plan, CHANGED) == {"tag/vip": [again.format(tag)], "company/6": [again.format(company)]}
     assert {change.split()[0] for change in changes(plan)} == {"attach"}
@@ -329,7 +329,7 @@ def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(route: Route) -
 def test_another_tag_never_gets_what_one_had_that_was_deleted(others: list[str], route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}])
     route.box.seed({"tags": [{"name": name, "id": f"90{i}"} for i, name in enumerate(others)]})
-    plan = told_of(route)
+    plan = plan_back(route)
     assert ([refused["gate"] for refused in plan["refused"]], changes(plan)) == (["twins"], [])
     assert all(f"{name!a} (id 90{i}" in plan["refused"][0]["message"] for i, name in enumerate(others))
 
@@ -337,17 +337,17 @@ def test_another_tag_never_gets_what_one_had_that_was_deleted(others: list[str],
 def test_a_company_that_is_still_going_is_not_made_anew(make_route: MakeRoute) -> None:
     route = make_route(SEED, ledger=True, archive_delay=300.0)
     run(route, companies=[{"company_id": "6", "state": "absent"}])
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == []
     assert "that takes effect later; undo again when it is gone" in notes(plan, LOST)["company/6"][0]
     route.clock.now += 600
-    assert changes(told_of(route))[0] == "create company/6"
+    assert changes(plan_back(route))[0] == "create company/6"
 
 
 # ---- what cannot come back
 def test_a_new_id_and_what_hangs_on_the_old_one_are_said(route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "7", "state": "absent"}])
-    said = notes(told_of(route), LOST)
+    said = notes(plan_back(route), LOST)
     assert said.keys() == {"tag/vip", "company/7"}
     assert said["tag/vip"][0].startswith("comes back, but not its id 101; segments, campaigns and counts stay bound to that one")
     assert "which Intercom may still be archiving" in said["company/7"][0]
@@ -355,7 +355,7 @@ def test_a_new_id_and_what_hangs_on_the_old_one_are_said(route: Route) -> None:
 
 def test_who_was_deleted_for_ever_does_not_come_back(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "state": "absent"}], policy={"limits": {"contact_deletes": 1}})
-    plan = told_of(route)
+    plan = plan_back(route)
     assert (changes(plan), notes(plan, LOST)) == ([], {f"contact/id:{WASH}": ["was deleted for ever"]})
 
 
@@ -366,7 +366,7 @@ def test_what_intercom_cannot_be_told_is_said(make_route: MakeRoute) -> None:
         contacts=[{"id": WASH, "role": "user", "name": "Hoban", "phone": "+15550107"}],
         companies=[{"company_id": "6", "website": "https://a.example", "name": "Sun"}],
     )
-    plan = told_of(route)
+    plan = plan_back(route)
     assert notes(plan, LOST) == {
         f"contact/id:{WASH}": ["role: a user cannot become a lead"],
         "company/6": ["website: there was nothing, and Intercom takes no null for it"],
@@ -379,7 +379,7 @@ def test_a_value_that_another_one_keeps_is_said(make_route: MakeRoute) -> None:
     contacts = [{"id": WASH, "external_id": "25", "email": "a@mail.example"}, {"id": ZOE, "external_id": "26"}]
     route = make_route({"contacts": contacts}, ledger=True)
     run(route, contacts=[{"external_id": "25", "email": "b@mail.example"}, {"external_id": "26", "email": "a@mail.example"}])
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == []
     assert notes(plan, LOST) == {
         f"contact/id:{WASH}": ["email: another contact has this value now and keeps it"],
@@ -390,7 +390,7 @@ def test_a_value_that_another_one_keeps_is_said(make_route: MakeRoute) -> None:
 def test_a_name_that_another_tag_has_now_is_said(route: Route) -> None:
     run(route, tags=[{"name": "beta-2026", "renamed_from": "Beta"}])
     by_hand(route, "POST", "/tags", {"name": "BETA"})
-    plan = told_of(route)
+    plan = plan_back(route)
     assert (changes(plan), notes(plan, LOST)) == ([], {"tag/beta-2026": ["name: another tag has this value now and keeps it"]})
 
 
@@ -399,7 +399,7 @@ def test_what_a_create_found_in_place_stays(route: Route) -> None:
     route.box.faults.add("POST", "^/companies$", run=lambda: route.box.seed(theirs))
     route.box.faults.add("POST", "^/contacts$", run=lambda: route.box.seed({"contacts": [{"external_id": "31", "name": "Book"}]}))
     run(route, companies=[{"company_id": "9", "name": "Ours"}], contacts=[{"external_id": "31", "state": "present"}])
-    plan = told_of(route)
+    plan = plan_back(route)
     assert changes(plan) == []
     assert {message for said in notes(plan, LOST).values() for message in said} == {
         "was there before, as far as the ledger knows, so it stays; what it had then was not read"
@@ -537,9 +537,9 @@ def test_a_contact_that_an_undo_archived_is_known_under_its_name(route: Route) -
 def test_no_e_mail_stands_in_an_undo_plan(route: Route) -> None:
     pilot = {"external_id": "25", "name": "Hoban", "email": "pilot@serenity.example"}
     run(route, contacts=[pilot, {"email": "zoe@serenity.example", "name": "Z"}])
-    text = str(undo_plan(route)) + str(told_of(route))
+    text = str(undo_plan(route)) + str(plan_back(route))
     assert not [word for word in ("wash@", "pilot@", "zoe@", "Hoban", "'Z'") if word in text]
-    assert {change["remark"] for change in told_of(route)["changes"]} == {"contact/25 now", "contact/26 now"}
+    assert {change["remark"] for change in plan_back(route)["changes"]} == {"contact/25 now", "contact/26 now"}
 
 
 def test_to_plan_an_undo_is_to_read(route: Route) -> None:

@@ -18,13 +18,13 @@ TAGS = "tags: [vip, trial]\n"
 ALL = ["tag/trial", "tag/vip"]
 
 
-def offered(*typed: str) -> list[CompletionItem]:
+def complete(*typed: str) -> list[CompletionItem]:
     """What is offered for the last word, after those before it."""
     return ShellComplete(cli, {}, "reconciler", "_RECONCILER_COMPLETE").get_completions(list(typed[:-1]), typed[-1])
 
 
 def words(*typed: str) -> list[str]:
-    return [item.value for item in offered(*typed)]
+    return [item.value for item in complete(*typed)]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_verbs_are_offered_with_what_they_do() -> None:
     assert words("") == list(VERBS)
-    assert [(item.value, item.help) for item in offered("dr")] == [("drift", VERBS["drift"][1])]
+    assert [(item.value, item.help) for item in complete("dr")] == [("drift", VERBS["drift"][1])]
     assert words("auth", "l") == ["login", "logout"]
 
 
@@ -60,7 +60,7 @@ def test_a_verb_is_offered_before_any_module_of_a_verb_is_imported() -> None:
     "typed", [("validate",), ("plan",), ("drift",), ("apply",), ("plan", "intercom", "--policy"), ("undo", "--policy")]
 )
 def test_paths_and_files_are_left_to_the_shell(typed: tuple[str, ...]) -> None:
-    assert [(item.type, item.value) for item in offered(*typed, "in")] == [("file", "in")]
+    assert [(item.type, item.value) for item in complete(*typed, "in")] == [("file", "in")]
 
 
 # ---- addresses
@@ -83,7 +83,7 @@ def test_without_a_path_the_manifests_of_the_current_folder_count(folder: Path) 
 
 def test_an_address_to_explain_comes_from_the_manifest_that_is_found_here() -> None:
     assert words("explain", "tag/") == ALL
-    assert [(item.type, item.value) for item in offered("explain", "tag/vip", "in")] == [("file", "in")]
+    assert [(item.type, item.value) for item in complete("explain", "tag/vip", "in")] == [("file", "in")]
 
 
 @pytest.mark.parametrize("text", ["tags: [vip\n", "tags:\n", "contacts: [{external_id: '1', tags: [unknown]}]\n", "\x00"])
@@ -108,7 +108,7 @@ def test_runs_are_offered_newest_first_with_what_they_did(folder: Path) -> None:
         (folder / "intercom/tags.yaml").write_text(text, encoding="utf-8")
         assert run(cli, ["apply", "intercom", "--sandbox", "--auto-approve"]) == 0
     for verb in ("history", "undo"):
-        last, *rest = offered(verb, "")
+        last, *rest = complete(verb, "")
         assert last.value == "last"
         assert [item.value for item in rest] == sorted((item.value for item in rest), reverse=True)
         assert [str(item.help).partition(",")[0] for item in rest] == ["apply as default"] * 2

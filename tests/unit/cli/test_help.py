@@ -15,7 +15,7 @@ from reconciler.cli import GROUPS, VERBS, cli
 from reconciler.cli.help import Shared, Verb
 
 
-def typed(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def list_commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every verb as typed, with its command."""
     if not isinstance(command, click.Group):
         yield words, command
@@ -23,10 +23,10 @@ def typed(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple
     for name in command.list_commands(click.Context(command)):
         verb = command.get_command(click.Context(command), name)
         assert verb
-        yield from typed(verb, (*words, name))
+        yield from list_commands(verb, (*words, name))
 
 
-TYPED = dict(typed(cli))
+TYPED = dict(list_commands(cli))
 every_verb = pytest.mark.parametrize("words", TYPED, ids=" ".join)
 
 

@@ -23,7 +23,7 @@ from reconciler.workflow.export import ExportScope, export, exportable, text_of
 from tests.conftest import MakeRoute
 from tests.desk.collection import Collection, add_collection
 from tests.desk.route import Route, changes, lines
-from tests.stories.undo.taking_back import notes, run, take_back, told_of, undo_plan
+from tests.stories.undo.taking_back import notes, plan_back, run, take_back, undo_plan
 
 
 # ---- all of reconciler/kinds/badge.py
@@ -332,7 +332,7 @@ def test_a_reference_is_taken_back(center: Route) -> None:
     run(center, collections=["Accounts", "Zoo", "Other"])
     run(center, collections=[{"name": "Accounts", "parent": "Zoo"}, "Zoo", "Other"])
     run(center, collections=[{"name": "Accounts", "parent": "Other"}, "Zoo", "Other"])
-    (change,) = told_of(center)["changes"]
+    (change,) = plan_back(center)["changes"]
     assert [(f["path"], f["after"]) for f in change["fields"]] == [("parent", "Zoo")]
     assert {outcome.status for outcome in take_back(center)} == {"applied"}
     assert parents(center)["Accounts"] == "Zoo"

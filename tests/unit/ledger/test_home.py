@@ -32,14 +32,14 @@ KEY = "0f" * 32
 DAY = 86400.0
 
 
-def opened(folder: Path, create: bool = True, **environ: str) -> Ledger:
+def open_ledger(folder: Path, create: bool = True, **environ: str) -> Ledger:
     ledger = Ledger.open(folder, create=create, environ=environ)
     assert ledger
     return ledger
 
 
 def a_written_folder(folder: Path) -> Path:
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         write(ledger, live_id="c-1")
     return folder
 
@@ -54,13 +54,13 @@ def test_looking_creates_nothing(folder: Path) -> None:
 
 
 def test_looking_finds_what_was_written(folder: Path) -> None:
-    with opened(a_written_folder(folder), create=False) as ledger:
+    with open_ledger(a_written_folder(folder), create=False) as ledger:
         assert known(ledger) == "c-1"
         assert ledger.warning == ""
 
 
 def test_nobody_else_may_read_it(folder: Path) -> None:
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         write(ledger)
         ledger.home.put_preimage("20260101T000000000-1a2b3c4d", "{}", 0.0)
         with ledger.lock(APP, "wash on serenity", Clock(1_767_225_600.0).waiting()):
@@ -73,11 +73,11 @@ def test_nobody_else_may_read_it(folder: Path) -> None:
 
 
 def test_the_key_of_the_environment_wins_and_no_file_is_made(folder: Path) -> None:
-    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as ledger:
+    with open_ledger(folder, RECONCILER_LEDGER_KEY=KEY) as ledger:
         write(ledger, live_id="c-1")
     assert not (folder / "key").exists()
     (folder / "key").write_text("1e" * 32)
-    with opened(folder, RECONCILER_LEDGER_KEY=f" {KEY}\n") as ledger:
+    with open_ledger(folder, RECONCILER_LEDGER_KEY=f" {KEY}\n") as ledger:
         assert known(ledger) == "c-1"
 
 
@@ -100,39 +100,39 @@ def test_a_malformed_key_file_is_named_and_left_alone(folder: Path, content: str
 def test_without_its_key_a_ledger_counts_as_lost_until_a_run_begins_anew(folder: Path) -> None:
     a_written_folder(folder)
     (folder / "key").unlink()
-    with opened(folder, create=False) as looking:
+    with open_ledger(folder, create=False) as looking:
         assert "it counts as lost" in looking.warning
         assert not (folder / "key").exists()
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         assert "ledger.db was written with another key" in ledger.warning
         assert (known(ledger), ledger.read_recorded(APP).runs) == (None, 0)
         write(ledger, live_id="c-2")
-    with opened(folder) as again:
+    with open_ledger(folder) as again:
         assert again.warning.startswith(f"the ledger {folder}/ledger.db holds 1 thing recorded with another key alone")
         assert (known(again), again.read_recorded(APP).runs) == ("c-2", 1)
 
 
 def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
     a_written_folder(folder)
-    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+    with open_ledger(folder, RECONCILER_LEDGER_KEY=KEY) as other:
         assert other.warning
         write(other, live_id="c-2")
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         assert "holds 1 thing recorded with another key alone" in ledger.warning
         assert known(ledger) == "c-1"
 
 
 def test_what_two_keys_know_of_one_thing_is_kept_apart(folder: Path) -> None:
     a_written_folder(folder)
-    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+    with open_ledger(folder, RECONCILER_LEDGER_KEY=KEY) as other:
         other.record(APP, "default", [replace(a_record(other.digests), owned=False)])
         assert [record.owned for record in other.read_recorded(APP).records.values()] == [False]
         assert other.warning
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         assert [record.owned for record in ledger.read_recorded(APP).records.values()] == [True]
         assert ledger.warning == ""
         ledger.forget(APP, "default", list(ledger.read_recorded(APP).records.values()))
-    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+    with open_ledger(folder, RECONCILER_LEDGER_KEY=KEY) as other:
         assert not other.read_recorded(APP).records, "who lets go of a thing means the thing"
 
 
@@ -140,7 +140,7 @@ def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
     a_written_folder(folder)
     (folder / "ledger.db").unlink()
     assert Ledger.open(folder, create=False, environ={}) is None
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         # It is not the one that was written last, and says so.
         assert ("is older than the last run here" in ledger.warning, known(ledger)) == (True, None)
 
@@ -148,7 +148,7 @@ def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
 def test_a_process_that_died_before_the_first_table_left_nothing_in_the_way(folder: Path) -> None:
     folder.mkdir()
     (folder / "ledger.db").touch()
-    with opened(folder, create=False) as ledger:
+    with open_ledger(folder, create=False) as ledger:
         assert known(ledger) is None
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_is_no_database_is_one_sentence(folder: Path, junk: bytes) -
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         record = with_link(a_record(ledger.digests, values={"name": "Hoban"}), "tags", "t-1", LinkOrigin.OWNED)
         ledger.record(APP, "default", [record, *(a_record(ledger.digests, VIP, f"t-{n}") for n in range(100))])
         ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(name="Hoban")), *[PlannedWrite(an_attach())] * 300])
@@ -175,7 +175,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(folder: Path) -> str:
     """The sentence that using a ledger ends with, if it does."""
     try:
-        with opened(folder) as ledger:
+        with open_ledger(folder) as ledger:
             memory = ledger.read_recorded(APP)
             memory.has_lost_create(HOBAN)
             [len(record.fields) + len(record.links) for record in memory.records.values()]
@@ -210,7 +210,7 @@ def statement(folder: Path, sql: str) -> None:
 @pytest.mark.parametrize("junk", ["name", "[1]", "3", "{", "[" * 100_000], ids=lambda junk: junk[:4])
 @pytest.mark.parametrize("column", ["things set fields", "things set links", "writes set fields"])
 def test_a_damaged_map_is_one_sentence_when_it_is_read(folder: Path, column: str, junk: str) -> None:
-    with opened(folder) as ledger:
+    with open_ledger(folder) as ledger:
         ledger.record(APP, "default", [a_record(ledger.digests)])
         attempt(ledger, a_change(), None, proof=True)
     statement(folder, f"update {column} = '{junk}'")
@@ -261,14 +261,14 @@ def test_what_was_compiled_for_one_ledger_serves_the_next(tmp_path: Path) -> Non
     assert compiled == []
 
 
-def limited(folder: Path, pragma: str) -> Ledger:
+def limit(folder: Path, pragma: str) -> Ledger:
     engine = engine_for(f"sqlite:///{a_written_folder(folder)}/ledger.db")
     event.listen(engine, "connect", lambda connection, record: connection.execute(f"pragma {pragma}").close())
     return Ledger(FileHome(folder), engine, bytes.fromhex((folder / "key").read_text()))
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) -> None:
-    with limited(folder, "max_page_count = 40") as ledger:
+    with limit(folder, "max_page_count = 40") as ledger:
         run = ledger.begin(HEAD)
         with pytest.raises(ReconcilerError, match=r"ledger.db cannot be used: the disk is full; free some space and run again"):
             ledger.plan(run, [PlannedWrite(an_attach())] * 2000)
@@ -277,14 +277,14 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) ->
 
 
 def test_a_database_that_may_not_be_written_is_read_and_refused_at_the_first_write(folder: Path) -> None:
-    with limited(folder, "query_only = on") as ledger:
+    with limit(folder, "query_only = on") as ledger:
         assert known(ledger) == "c-1"
         with pytest.raises(ReconcilerError, match=r"it cannot be written; see to its permissions and its disk, and run again"):
             ledger.begin(HEAD)
 
 
 def test_a_writer_that_does_not_end_delays_no_reader_and_is_named_to_a_writer(folder: Path) -> None:
-    with limited(folder, "busy_timeout = 20") as ledger:
+    with limit(folder, "busy_timeout = 20") as ledger:
         holder = sqlite3.connect(folder / "ledger.db", isolation_level=None)
         holder.execute("begin immediate")
         assert known(ledger) == "c-1"
@@ -317,7 +317,7 @@ def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
 
 # ── the lock ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_lock_is_held_by_one_who_is_named_and_free_again_after_him(folder: Path, ledger: Ledger, clock: Clock) -> None:
-    with opened(folder) as other:
+    with open_ledger(folder) as other:
         with ledger.lock(APP, "wash on serenity", clock.waiting()) as lock:
             assert json.loads((folder / "ledger.lock").read_text()) == {"who": "wash on serenity", "since": clock.now}
             assert lock.taken_over == ""

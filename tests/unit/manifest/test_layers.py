@@ -34,7 +34,7 @@ def read(files: Mapping[str, str], layers: Layers = BASE, *paths: str) -> Manife
     return read_manifest(paths or ["m"], layers=layers)
 
 
-def told(files: Mapping[str, str], layers: Layers = PROD, *paths: str) -> list[str]:
+def list_problems(files: Mapping[str, str], layers: Layers = PROD, *paths: str) -> list[str]:
     with pytest.raises(Invalid) as refused:
         read(files, layers, *paths)
     return str(refused.value).splitlines()
@@ -75,7 +75,7 @@ def test_a_dot_in_a_name_is_no_environment_unless_something_says_so() -> None:
 def test_the_overlay_of_a_file_that_a_path_names_is_read_too() -> None:
     files = {"m/tags.prod.yaml": "tags: [gold]\n", "m/contacts.prod.yaml": "contacts: [{external_id: 9}]\n"}
     assert keys(read(files, PROD, "m/tags.yaml"), "tag") == ["gold", "old", "trial", "vip"]
-    (line,) = told(files, BASE, "m/tags.yaml", "m/tags.prod.yaml")
+    (line,) = list_problems(files, BASE, "m/tags.yaml", "m/tags.prod.yaml")
     assert line == "m/tags.prod.yaml: is an overlay of the environment prod; give --env prod, or leave the file out"
 
 
@@ -122,7 +122,7 @@ def test_what_is_to_be_gone_leaves_its_fields_behind_and_a_tombstone_of_the_base
     assert manifest.resources[Address("contact", "1")].fields == {"external_id": "1"}
     assert manifest.resources[Address("attribute", "plan")].state == "archived"
     files = {"m/contacts.yaml": "contacts: [{external_id: 1, state: archived}]\n"}
-    (line,) = told({**files, "m/contacts.prod.yaml": "contacts: [{external_id: 1, name: Wash}]\n"})
+    (line,) = list_problems({**files, "m/contacts.prod.yaml": "contacts: [{external_id: 1, name: Wash}]\n"})
     assert line.startswith("m/contacts.prod.yaml:1:29: name is written on a contact that is archived (at m/contacts.yaml:1:29)")
 
 
@@ -161,17 +161,17 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_an_overlay_is_refused_with_its_place(what: str) -> None:
     text, wanted = WRONG[what]
-    (line,) = told({"m/tags.prod.yaml": text})
+    (line,) = list_problems({"m/tags.prod.yaml": text})
     assert line.startswith(wanted)
 
 
 def test_the_base_omits_nothing() -> None:
-    (line,) = told({"m/tags.yaml": "tags: [vip, trial, {name: old, omit: true}]\n"}, BASE)
+    (line,) = list_problems({"m/tags.yaml": "tags: [vip, trial, {name: old, omit: true}]\n"}, BASE)
     assert line == "m/tags.yaml:1:32: `omit` stands in no overlay; remove the entry, or write state: absent"
 
 
 def test_what_refers_to_an_omitted_thing_is_told_where() -> None:
-    (line,) = told({"m/tags.prod.yaml": "tags: [{name: vip, omit: true}]\n"})
+    (line,) = list_problems({"m/tags.prod.yaml": "tags: [{name: vip, omit: true}]\n"})
     assert line == "m/contacts.yaml:3:79: tag 'vip' is omitted at m/tags.prod.yaml:1:8; take it out here too, or keep it"
 
 
@@ -186,7 +186,7 @@ def test_an_environment_has_some_sections_and_the_others_are_not_ours() -> None:
 
 
 def test_a_reference_into_a_section_that_is_left_out_is_told_so() -> None:
-    lines = told({"m/envs.yaml": "envs: {prod: {sections: [contacts]}}\n"})
+    lines = list_problems({"m/envs.yaml": "envs: {prod: {sections: [contacts]}}\n"})
     assert lines[0].endswith("tag 'vip' is not declared; the environment leaves out `tags:` (`envs:`)")
 
 
@@ -199,7 +199,7 @@ def test_a_reference_into_a_section_that_is_left_out_is_told_so() -> None:
     ],
 )
 def test_what_envs_cannot_say(envs: str, wanted: str) -> None:
-    assert told({"m/envs.yaml": f"envs: {envs}\n", "m/tags.prod.yaml": "tags: []\n"})[0].startswith(wanted)
+    assert list_problems({"m/envs.yaml": f"envs: {envs}\n", "m/tags.prod.yaml": "tags: []\n"})[0].startswith(wanted)
 
 
 # ---- variables
@@ -246,6 +246,6 @@ def test_a_variable_is_refused_with_its_place_and_without_its_value(what: str) -
     text, wanted = VALUES[what]
     layers = Layers.of("", {"HOME": "/secret"})
     assert layers == BASE, "nothing else of the environment comes near a manifest"
-    (line,) = told({"m/v.yaml": text}, layers)
+    (line,) = list_problems({"m/v.yaml": text}, layers)
     assert line.startswith(f"m/v.yaml:{wanted}")
     assert "/secret" not in line

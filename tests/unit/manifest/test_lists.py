@@ -44,7 +44,7 @@ def contact(manifest: Manifest, key: str) -> Resource:
     return manifest.resources[Address("contact", key)]
 
 
-def told(rows: str | bytes, item: str = "from: l.csv", more: str = "") -> list[str]:
+def list_problems(rows: str | bytes, item: str = "from: l.csv", more: str = "") -> list[str]:
     with pytest.raises(Invalid) as refused:
         read(rows, item, more)
     assert all(problem.now or ";" in problem.what for problem in refused.value.problems), refused.value
@@ -133,7 +133,7 @@ ROWS: dict[str, tuple[str | bytes, str]] = {
 @pytest.mark.parametrize("what", ROWS)
 def test_a_list_is_refused_with_its_line(what: str) -> None:
     rows, wanted = ROWS[what]
-    (line,) = told(rows)
+    (line,) = list_problems(rows)
     assert line.startswith(wanted)
 
 
@@ -152,7 +152,7 @@ LINES = {
 @pytest.mark.parametrize("what", LINES)
 def test_json_lines_are_refused_with_their_line(what: str) -> None:
     rows, wanted = LINES[what]
-    (line,) = told(rows, "from: l.jsonl")
+    (line,) = list_problems(rows, "from: l.jsonl")
     assert line.startswith(wanted)
 
 
@@ -172,13 +172,13 @@ ITEMS = {
 @pytest.mark.parametrize("what", ITEMS)
 def test_an_item_is_refused_with_its_place(what: str) -> None:
     item, wanted = ITEMS[what]
-    (line, *others) = told("external_id\n1\n2\n", item)
+    (line, *others) = list_problems("external_id\n1\n2\n", item)
     assert line.startswith(wanted)
     assert len(others) <= 1
 
 
 def test_whoever_is_named_by_something_stronger_than_the_key_is_told() -> None:
-    (line,) = told("external_id,email\n1,a@x.example\n", "from: l.csv, key: email")
+    (line,) = list_problems("external_id,email\n1,a@x.example\n", "from: l.csv, key: email")
     assert line.endswith("is named by its external_id, and not by its email (`key:`); "
                          "write `key: external_id`, or `columns: {external_id: null}`")  # fmt: skip
     assert contact(read("external_id,email\n,a@x.example\n", "from: l.csv, key: email"), "a@x.example").by == "email"
@@ -206,7 +206,7 @@ def test_whoever_may_stand_in_a_line_that_cannot_be_read_is_not_missed() -> None
 
 
 def test_an_address_in_a_list_and_in_yaml_is_one_too_many() -> None:
-    (line,) = told("external_id\n1\n", more="- {external_id: 1}\n")
+    (line,) = list_problems("external_id\n1\n", more="- {external_id: 1}\n")
     assert line == "m/m.yaml:5:3: contact/1 is already declared at m/l.csv:2:1; keep one of them"
 
 

@@ -16,7 +16,7 @@ from reconciler.manifest.rows import edit_rows
 NEW = "new, one"
 
 
-def renamed(path: str, text: str, new: str | None = NEW, *, merge: bool = False) -> tuple[str, int]:
+def rename(path: str, text: str, new: str | None = NEW, *, merge: bool = False) -> tuple[str, int]:
     def becomes(field: str, written: str, absent: bool) -> str | None:
         if merge and absent:
             return None
@@ -37,7 +37,7 @@ def renamed(path: str, text: str, new: str | None = NEW, *, merge: bool = False)
     ],
 )
 def test_cells_of_csv(before: str, after: str, number: int) -> None:
-    assert renamed("a.CSV", before) == (after, number)
+    assert rename("a.CSV", before) == (after, number)
 
 
 @pytest.mark.parametrize(
@@ -54,28 +54,28 @@ def test_cells_of_csv(before: str, after: str, number: int) -> None:
     ],
 )
 def test_items_of_json_lines(before: str, after: str) -> None:
-    assert renamed("a.jsonl", before)[0] == after
+    assert rename("a.jsonl", before)[0] == after
 
 
 def test_a_name_that_a_cell_would_part_is_refused_where_it_would_be_written() -> None:
     with pytest.raises(Usage, match="'a;b' cannot stand in a cell of CSV"):
-        renamed("a.csv", "tags\nBeta\n", "a;b")
-    assert renamed("a.csv", "tags\nvip\n", "a;b") == ("tags\nvip\n", 0)
-    assert renamed("a.jsonl", '{"tags": ["Beta"]}', "a;b") == ('{"tags": ["a;b"]}', 1)
+        rename("a.csv", "tags\nBeta\n", "a;b")
+    assert rename("a.csv", "tags\nvip\n", "a;b") == ("tags\nvip\n", 0)
+    assert rename("a.jsonl", '{"tags": ["Beta"]}', "a;b") == ('{"tags": ["a;b"]}', 1)
 
 
 def test_what_goes_leaves_its_neighbours() -> None:
-    assert renamed("a.csv", 'tags,n\nBeta,1\n"vip;beta",2\n', None) == ('tags,n\n,1\n"vip",2\n', 2)
-    assert renamed("a.jsonl", '{"tags": ["Beta", {"id": "5"}, "vip"]}', None) == ('{"tags": ["vip"]}', 2)
+    assert rename("a.csv", 'tags,n\nBeta,1\n"vip;beta",2\n', None) == ('tags,n\n,1\n"vip",2\n', 2)
+    assert rename("a.jsonl", '{"tags": ["Beta", {"id": "5"}, "vip"]}', None) == ('{"tags": ["vip"]}', 2)
 
 
 def test_what_goes_into_another_is_named_once() -> None:
-    assert renamed("a.csv", "tags\nBeta;beta\nVIP;Beta;x\n", "vip") == ("tags\nvip\nVIP;x\n", 3)
-    assert renamed("a.jsonl", '{"tags": ["VIP", "Beta", {"id": "5"}]}', "vip") == ('{"tags": ["VIP"]}', 2)
-    assert renamed("a.jsonl", '{"tags": [{"id": "5"}, 7]}', "vip") == ('{"tags": ["vip", 7]}', 1)
+    assert rename("a.csv", "tags\nBeta;beta\nVIP;Beta;x\n", "vip") == ("tags\nvip\nVIP;x\n", 3)
+    assert rename("a.jsonl", '{"tags": ["VIP", "Beta", {"id": "5"}]}', "vip") == ('{"tags": ["VIP"]}', 2)
+    assert rename("a.jsonl", '{"tags": [{"id": "5"}, 7]}', "vip") == ('{"tags": ["vip", 7]}', 1)
     absent = '{"tags": [{"tag": "Beta", "state": "absent"}, "x"]}'
-    assert renamed("a.jsonl", absent, "vip", merge=True) == ('{"tags": ["x"]}', 1)
-    assert renamed("a.jsonl", absent, "vip") == (absent.replace("Beta", "vip"), 1)
+    assert rename("a.jsonl", absent, "vip", merge=True) == ('{"tags": ["x"]}', 1)
+    assert rename("a.jsonl", absent, "vip") == (absent.replace("Beta", "vip"), 1)
 
 
 ROWS = st.lists(
@@ -87,7 +87,7 @@ ROWS = st.lists(
 def test_a_reader_of_csv_sees_the_names_alone_change(rows: list[tuple[str, str]], newline: str) -> None:
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator=newline).writerows([("name", "tags"), *rows])
-    text, number = renamed("a.csv", written.getvalue(), "x")
+    text, number = rename("a.csv", written.getvalue(), "x")
     names = [";".join("x" if name.lower() == "beta" else name for name in tags.split(";")) for _, tags in rows]
     assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[name, new] for (name, _), new in zip(rows, names, strict=True)]
     assert number == sum("beta" in tags.lower() for _, tags in rows)
@@ -98,6 +98,6 @@ NAMES = st.lists(st.sampled_from(["Beta", "vip", 'é"\\', "\U0001f331", "\u2028"
 
 @given(rows=st.lists(st.fixed_dictionaries({"name": NAMES}, optional={"tags": NAMES}), min_size=1, max_size=3))
 def test_a_reader_of_json_sees_the_names_alone_change(rows: list[dict[str, list[str]]]) -> None:
-    text, _ = renamed("a.jsonl", "\n".join(map(json.dumps, rows)), "x")
+    text, _ = rename("a.jsonl", "\n".join(map(json.dumps, rows)), "x")
     new_rows = [row | {"tags": ["x" if n == "Beta" else n for n in row["tags"]]} if "tags" in row else row for row in rows]
     assert list(map(json.loads, text.split("\n"))) == new_rows

@@ -20,7 +20,7 @@ from reconciler.manifest.read import read_manifest
 from reconciler.manifest.reader import Document, Events, read, read_far
 
 
-def told(folder: Path, text: str) -> list[str]:
+def list_problems(folder: Path, text: str) -> list[str]:
     path = folder / "a.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Invalid) as refused:
@@ -60,7 +60,7 @@ LONG: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("what", LONG)
 def test_twice_as_long_is_no_more_than_twice_the_work(what: str, tmp_path: Path) -> None:
-    some, twice = (steps(partial(told, tmp_path, LONG[what](n))) for n in (100, 200))
+    some, twice = (steps(partial(list_problems, tmp_path, LONG[what](n))) for n in (100, 200))
     assert twice < 2.3 * some
 
 
@@ -118,7 +118,7 @@ def test_marks_that_a_language_writes_are_compared_as_ever() -> None:
 
 def test_the_same_mistake_in_many_places_is_one_sentence(tmp_path: Path) -> None:
     text = "tags: [{nmae: a}]\ncontacts:\n" + "".join(f"- {{external_id: u{n}, emial: x}}\n" for n in range(1200))
-    assert told(tmp_path, text) == [
+    assert list_problems(tmp_path, text) == [
         "a.yaml:1:8: `name` is missing; write it",
         "a.yaml:1:9: unknown key 'nmae'; did you mean name?",
         "a.yaml:3:21: unknown key 'emial'; did you mean email? (in 1,200 places, also at a.yaml:4:21, a.yaml:5:21)",
@@ -128,7 +128,7 @@ def test_the_same_mistake_in_many_places_is_one_sentence(tmp_path: Path) -> None
 
 def test_a_former_name_in_many_places_is_one_sentence_that_names_the_rename(tmp_path: Path) -> None:
     contacts = "".join(f"- {{external_id: u{n}, tags: [{'Beta' if n % 2 else 'beta'}]}}\n" for n in range(5000))
-    assert told(tmp_path, "tags: [{name: beta-2026, renamed_from: Beta}]\ncontacts:\n" + contacts) == [
+    assert list_problems(tmp_path, "tags: [{name: beta-2026, renamed_from: Beta}]\ncontacts:\n" + contacts) == [
         "a.yaml:3:28: tag 'Beta' was renamed to 'beta-2026' at a.yaml:1:8 (in 5,000 places, also at a.yaml:4:28, a.yaml:5:28); "
         "write 'beta-2026', or allow former names with `policy: {former_names: accept}`",
         "5,000 problems in all; `reconciler validate --full PATH` lists each",
@@ -147,7 +147,7 @@ ALIKE = {
 
 @pytest.mark.parametrize(("head", "entry", "what"), ALIKE.values(), ids=ALIKE)
 def test_mistakes_that_are_alike_are_one_sentence(head: str, entry: str, what: str, tmp_path: Path) -> None:
-    one, all_of_them = told(tmp_path, head + "".join(entry.format(n=n) for n in range(40)))
+    one, all_of_them = list_problems(tmp_path, head + "".join(entry.format(n=n) for n in range(40)))
     assert what in one
     assert "(and 39 more like it, also at a.yaml:" in one
     assert all_of_them.startswith("40 problems in all; ")
@@ -155,31 +155,35 @@ def test_mistakes_that_are_alike_are_one_sentence(head: str, entry: str, what: s
 
 def test_names_with_blanks_that_are_declared_twice_are_one_sentence(tmp_path: Path) -> None:
     names = [f"in {one}{two} beta" for one in "abcdef" for two in "ghijkl"]
-    one, all_of_them = told(tmp_path, "tags:\n" + "".join(f"- {name}\n" for name in names * 2))
+    one, all_of_them = list_problems(tmp_path, "tags:\n" + "".join(f"- {name}\n" for name in names * 2))
     assert "tag/in ag beta is already declared at a.yaml:2:3 (and 35 more like it, also at a.yaml:" in one
     assert all_of_them.startswith("36 problems in all; ")
 
 
 def test_what_stands_in_the_most_places_is_told_beside_what_is_alike(tmp_path: Path) -> None:
     contacts = [f"- {{external_id: u{n}, tags: [{'' if n % 4 else 'vip, '}t{n}]}}\n" for n in range(40)]
-    first, second, _ = told(tmp_path, "tags: []\ncontacts:\n" + "".join(contacts))
+    first, second, _ = list_problems(tmp_path, "tags: []\ncontacts:\n" + "".join(contacts))
     assert "tag 'vip' is not declared (in 10 places, also at" in first
     assert "tag 't0' is not declared (and 39 more like it, also at" in second
 
 
 def test_ten_mistakes_that_are_alike_are_told_one_by_one(tmp_path: Path) -> None:
-    assert len(told(tmp_path, "tags:\n" + "".join(f"- 'promo{n} '\n" for n in range(10)))) == 10
+    assert len(list_problems(tmp_path, "tags:\n" + "".join(f"- 'promo{n} '\n" for n in range(10)))) == 10
 
 
 def test_the_same_mistake_in_three_places_is_three_lines(tmp_path: Path) -> None:
-    assert [line.partition(": ")[0] for line in told(tmp_path, "tags: [a, a, a, a]\n")] == ["a.yaml:1:11", "a.yaml:1:14", "a.yaml:1:17"]
+    assert [line.partition(": ")[0] for line in list_problems(tmp_path, "tags: [a, a, a, a]\n")] == [
+        "a.yaml:1:11",
+        "a.yaml:1:14",
+        "a.yaml:1:17",
+    ]
 
 
 def test_no_more_problems_are_told_than_anybody_reads(tmp_path: Path) -> None:
     names = ["".join(pair) for pair in itertools.product(string.ascii_lowercase[:13], repeat=2)]
     attributes = "".join(f"- {{name: {name}, model: contact, data_type: integer}}\n" for name in names)
     values = "".join(f"    {name}: x\n" for name in names)
-    *first, last = told(tmp_path, f"attributes:\n{attributes}contacts:\n- external_id: u\n  custom_attributes:\n{values}")
+    *first, last = list_problems(tmp_path, f"attributes:\n{attributes}contacts:\n- external_id: u\n  custom_attributes:\n{values}")
     assert len(first) == 100
     assert first[-1].startswith("a.yaml:273:5: hi: x is not a whole number")
     assert last == "169 problems in all; `reconciler validate --full PATH` lists each"
@@ -189,7 +193,7 @@ def test_what_is_wrong_may_be_long_and_its_sentence_is_not(tmp_path: Path) -> No
     key, long = "k" * 1000, "x" * 50_000
     policy = f"policy: {{limits: {{creates: {long}, {key}: 1}}, links: {long}}}"
     text = f"{key}: 1\n{policy}\ncontacts: [{{external_id: '1', tags: [{long}]}}]\n"
-    lines = told(tmp_path, text)
+    lines = list_problems(tmp_path, text)
     assert len(lines) == 5
     assert max(map(len, lines)) < 300
 
@@ -222,7 +226,7 @@ def test_a_key_that_stands_twice_spoils_nothing_else(tmp_path: Path) -> None:
         "tags: [&t vip]\ncompanies:\n- company_id: '6'\n"
         "  custom_attributes: {a: 1, a: {x: 1}, b: *t, b: *t, <<: *t, <<: 2, c: [1]}\n  size: big\n"
     )
-    assert told(tmp_path, text) == [
+    assert list_problems(tmp_path, text) == [
         "a.yaml:4:3: custom_attributes: c is a list; write one value",
         'a.yaml:4:29: the key "a" is already on line 4; keep one of them',
         'a.yaml:4:47: the key "b" is already on line 4; keep one of them',

@@ -107,7 +107,7 @@ def another_schema(path: Path) -> None:
         db.execute("CREATE TABLE docs (x)")
 
 
-def damaged_row(path: Path) -> None:
+def damage_row(path: Path) -> None:
     with Sandbox(path) as box:
         box.seed({"tags": ["vip"]})
     with closing(sqlite3.connect(path)) as db, db:
@@ -134,7 +134,7 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("make", [garbage, another_schema, damaged_row, cut, link, fifo, folder])
+@pytest.mark.parametrize("make", [garbage, another_schema, damage_row, cut, link, fifo, folder])
 def test_a_file_that_is_no_sandbox_is_said_and_left_as_it_is(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "sandbox.db"
     make(path)

@@ -10,7 +10,7 @@ ID = "5ba682d23d7cf92bef87bfd4"
 PEOPLE = ["Zoë Alleyne", "Al", "王小明", "+1 555 0107", "12345", "zoe@serenity.example", "O'Hara & <Sons>", "Hoban"]
 
 
-def masked(text: str) -> str:
+def mask_text(text: str) -> str:
     known = Known()
     known.learn(PEOPLE)
     return known.mask(text)
@@ -44,7 +44,7 @@ def masked(text: str) -> str:
     ],
 )
 def test_who_is_named_is_masked_and_who_is_in_the_way_is_not(said: str, shown: str) -> None:
-    assert masked(said) == shown
+    assert mask_text(said) == shown
 
 
 def test_what_a_run_learns_later_is_masked_too() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from reconciler.core.search import query as where
 from reconciler.core.search.filter import holds
 from tests.desk.soak import times
-from tests.unit.core.search.test_where import CREW, FIELDS, TREES, All, Ask, compiled
+from tests.unit.core.search.test_where import CREW, FIELDS, TREES, All, Ask, compile_text
 
 CALENDAR = where.Calendar.at(1_764_000_000.0, UTC)
 
@@ -28,7 +28,7 @@ def reads(contact: dict[str, Any]) -> Any:
 @settings(max_examples=times(10))
 @given(TREES)
 def test_a_filter_finds_what_a_plain_one_finds(asked: Ask | All) -> None:
-    query = compiled(asked.text(), "2.15")
+    query = compile_text(asked.text(), "2.15")
     # To a filter what is empty is not set: Intercom shows an empty text for either.
     crew = [c for c in CREW if "" not in (c.get("name"), c["custom_attributes"].get("plan"))]
     assert {c["id"] for c in crew if holds(query, FIELDS, CALENDAR, reads(c))} == {c["id"] for c in crew if asked.holds(c)}

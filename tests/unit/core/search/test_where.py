@@ -26,13 +26,13 @@ assert CONTACT.search
 FIELDS = {**CONTACT.search.fields, **{f"custom_attributes.{name}": Searched(kind) for name, kind in CUSTOM.items()}}
 
 
-def compiled(text: str, version: str = "2.16", fields: where.Fields = FIELDS) -> where.Query:
+def compile_text(text: str, version: str = "2.16", fields: where.Fields = FIELDS) -> where.Query:
     return where.compile_query(parse(text), fields, version)
 
 
 def refusal(text: str) -> str | None:
     try:
-        compiled(text)
+        compile_text(text)
     except Usage as refused:
         return str(refused)
     return None
@@ -77,11 +77,11 @@ def one(field: str, operator: str, value: Any) -> where.Query:
     ],
 )
 def test_a_condition_compiles(text: str, query: where.Query) -> None:
-    assert compiled(text) == query
+    assert compile_text(text) == query
 
 
 def test_and_binds_closer_than_or() -> None:
-    query = compiled("role = user and name = a OR role = lead")
+    query = compile_text("role = user and name = a OR role = lead")
     assert query == {
         "operator": "OR",
         "value": [{"operator": "AND", "value": [one("role", "=", "user"), one("name", "=", "a")]}, one("role", "=", "lead")],
@@ -89,7 +89,7 @@ def test_and_binds_closer_than_or() -> None:
 
 
 def test_parentheses_that_change_nothing_vanish() -> None:
-    assert compiled("role = user and (name = a and (phone = b))") == compiled("role = user and name = a and phone = b")
+    assert compile_text("role = user and (name = a and (phone = b))") == compile_text("role = user and name = a and phone = b")
 
 
 def test_a_date_is_a_day_of_the_workspaces_calendar() -> None:
@@ -119,22 +119,22 @@ def test_days_ago_are_said() -> None:
 
 
 def test_what_looks_like_days_is_a_text_elsewhere() -> None:
-    assert compiled("name = 90d") == one("name", "=", "90d")
-    assert compiled("name = '90d ago'") == one("name", "=", "90d ago")
-    assert compiled("name = 90d and name = b") == compiled("name = '90d' and name = b")
-    assert compiled("custom_attributes.x < 9d ago", fields={"custom_attributes.x": Searched("")})
+    assert compile_text("name = 90d") == one("name", "=", "90d")
+    assert compile_text("name = '90d ago'") == one("name", "=", "90d ago")
+    assert compile_text("name = 90d and name = b") == compile_text("name = '90d' and name = b")
+    assert compile_text("custom_attributes.x < 9d ago", fields={"custom_attributes.x": Searched("")})
 
 
 def test_a_chain_that_is_too_long_is_split() -> None:
-    query = compiled(" and ".join(f"name !~ x{n}" for n in range(31)))
+    query = compile_text(" and ".join(f"name !~ x{n}" for n in range(31)))
     assert [len(part.get("value")) for part in query["value"][:2]] == [15, 15]
     assert query["value"][2] == one("name", "!~", "x30")
-    assert len(compiled(" or ".join(f"name = x{n}" for n in range(225)))["value"]) == 15
+    assert len(compile_text(" or ".join(f"name = x{n}" for n in range(225)))["value"]) == 15
 
 
 def test_groups_in_a_long_chain_stay_whole() -> None:
     text = " and ".join([*(f"name !~ x{n}" for n in range(20)), *(f"(role = user or name = y{n})" for n in range(13))])
-    query = compiled(text)
+    query = compile_text(text)
     assert sorted((part["operator"], len(part["value"])) for part in query["value"]) == [("AND", 5), ("AND", 15), *[("OR", 2)] * 13]
     assert sum(len(part["value"]) for part in query["value"]) == 20 + 26
 
@@ -209,7 +209,7 @@ OR_16 = " or ".join(f"name = x{n}" for n in range(16))
 )
 def test_what_cannot_be_asked_is_one_sentence_with_the_column(text: str, column: int, words: str) -> None:
     with pytest.raises(Usage) as refused:
-        compiled(text)
+        compile_text(text)
     said = str(refused.value)
     assert said.startswith(f"--where, column {column}: ")
     assert words in said
@@ -218,17 +218,17 @@ def test_what_cannot_be_asked_is_one_sentence_with_the_column(text: str, column:
 
 
 def test_a_field_of_a_later_version_is_refused_before() -> None:
-    assert compiled("formatted_phone ^ +1") == one("formatted_phone", "^", "+1")
+    assert compile_text("formatted_phone ^ +1") == one("formatted_phone", "^", "+1")
     with pytest.raises(Usage, match=r"from version 2\.16 on"):
-        compiled("formatted_phone ^ +1", "2.15")
+        compile_text("formatted_phone ^ +1", "2.15")
 
 
 def test_a_type_that_nobody_knows_yet_admits_every_operator() -> None:
     unknown = {"custom_attributes.x": Searched("")}
     for operator in ("= 1", ">= 1", "~ 1", "in (1)"):
-        assert compiled(f"custom_attributes.x {operator}", fields=unknown)
+        assert compile_text(f"custom_attributes.x {operator}", fields=unknown)
     with pytest.raises(Usage, match="of the type"):
-        compiled("custom_attributes.x = 1", fields={"custom_attributes.x": Searched("relationship")})
+        compile_text("custom_attributes.x = 1", fields={"custom_attributes.x": Searched("relationship")})
 
 
 def test_conditions_about_times_are_known() -> None:
@@ -412,7 +412,7 @@ def search() -> Iterator[Callable[[dict[str, Any]], Any]]:
 @settings(max_examples=times(150))
 @given(TREES)
 def test_what_compiles_is_accepted_and_finds_what_a_plain_filter_finds(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
-    answered = search(compiled(asked.text(), "2.15"))
+    answered = search(compile_text(asked.text(), "2.15"))
     assert answered.status == 200, answered.raw
     assert {found["id"] for found in answered.json["data"]} == {contact["id"] for contact in CREW if asked.holds(contact)}
 
@@ -441,7 +441,7 @@ TOO_WIDE = st.lists(asks(), min_size=16, max_size=20).flatmap(
 @given(WRONG | _groups("and", asks(), 3).flatmap(lambda g: WRONG.map(lambda w: All("and", (*g.parts, w)))) | TOO_DEEP | TOO_WIDE)
 def test_what_is_refused_would_be_refused_there_too(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
     with pytest.raises(Usage, match=r"^--where, column [0-9]+: "):
-        compiled(asked.text(), "2.15")
+        compile_text(asked.text(), "2.15")
     assert search(asked.query()).status == 400
 
 
