@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
 
+from reconciler.core.compare.ruled import RULE
 from reconciler.core.model.attempt import Attempt, Place
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parse_json
@@ -75,7 +76,14 @@ _COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "
 _RECORD = [THINGS.c[name] for name in _COLUMNS]
 # What is read of the many that runs found as declared and never wrote to; first what each has for itself. All else is false or 0.
 _PLAIN = [THINGS.c[name] for name in ("id", "thing", "address", "fields", "kind", "file", "run", "links")]
-_NOTABLE = THINGS.c.owned | THINGS.c.protected | THINGS.c.deleted | (THINGS.c.written != 0) | THINGS.c.links.contains(_OWNED)
+_NOTABLE = (
+    THINGS.c.owned
+    | THINGS.c.protected
+    | THINGS.c.deleted
+    | (THINGS.c.written != 0)
+    | THINGS.c.links.contains(_OWNED)
+    | THINGS.c.links.contains(f'"{RULE} ')
+)
 # So many rows are taken apart at once.
 _AT_ONCE = 1000
 
@@ -295,19 +303,22 @@ def _may_stand(earlier: Attempt, last: Attempt) -> bool:
 def replace_records(
     connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], gone: Iterable[Thing]
 ) -> None:
-    """Write records, and let go of things; `owner` is app id and name. Of two records of one thing the last stays.
+    """Write records as they come, and let go of things; `owner` is app id and name. Of two records of one thing the last stays.
 
     What was written with another key stays as it is: a run with a wrong key knows nothing, and takes nothing from those who know.
     """
     app_id, name = owner
-    written = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in records}
-    rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
-    for chunk in in_chunks(names):
-        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
-        here = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
-        connection.execute(delete(THINGS).where(here, chosen))
-    if rows:
-        connection.execute(THINGS.insert(), rows)
+    mine = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
+
+    def drop(names: Sequence[Thing]) -> None:
+        for chunk in in_chunks(names):
+            connection.execute(delete(THINGS).where(mine, tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)))
+
+    drop(list(gone))
+    for batch in iter(partial(lambda left: list(islice(left, _AT_ONCE)), iter(records)), []):
+        written = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in batch}
+        drop(list(written))
+        connection.execute(THINGS.insert(), list(written.values()))
 
 
 def _write_row(record: Record, digests: Digests) -> dict[str, Any]:

@@ -157,6 +157,9 @@ def _date_link(record: Record, link: str, target_id: str, at: float | None) -> R
 def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
+    new = tuple(new)
+    if not new and not record.since:
+        return record
     dates = {
         link: {end: when for end, when in ends.items() if link == ITSELF or record.link_origin(link, end) == LinkOrigin.OWNED}
         for link, ends in record.since.items()

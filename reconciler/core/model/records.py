@@ -24,8 +24,9 @@ def _read_nothing(name: Thing, row: Row) -> Record:
 class Records(Mapping[Thing, Record]):
     """The records of one owner.
 
-    `notable` are at least those that are owned, protected or deleted, to which we wrote, or of which a link may be ours; the others are
-    in `rest`, and `read` makes a record of one of them. `files` are those that are recorded to declare anything.
+    `notable` are at least those that are owned, protected or deleted, to which we wrote, of which a link may be ours, or that say which
+    rule was carried out; the others are in `rest`, and `read` makes a record of one of them. `files` are those that are recorded to
+    declare anything.
     """
 
     __slots__ = ("_ids", "_read", "_rest", "files", "notable")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
@@ -28,17 +29,22 @@ class Books:
         """`whole` is the manifest of which the plan may touch a part, `undone` the links that are recorded as ours and that somebody
         took away."""
         self.writer, self.comparison, self.whole, self.undone = writer, comparison, whole, tuple(undone)
-        self.records: dict[Thing, Record] = dict(comparison.recorded.records)
+        # What this run says otherwise than the one before it; None: nothing is kept of it any more.
+        self.changed: dict[Thing, Record | None] = {}
         for link in self.undone:
-            if record := self.records.get(link.source):
-                self.records[record.name] = without_link(record, link.field, link.target_id)
+            if record := self.read(link.source):
+                self.changed[record.name] = without_link(record, link.field, link.target_id)
+
+    def read(self, name: Thing) -> Record | None:
+        """What stands of a thing."""
+        return self.changed[name] if name in self.changed else self.comparison.recorded.records.get(name)
 
     def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
         """What one outcome says of a thing, `now` being in Unix seconds: its record, its name where none is kept any more, or nothing."""
         if outcome.anew and isinstance(change, ThingChange):
             change = replace(change, action=Action.CREATE, id=None)
         kind, live_id = change.address.kind, change.id or outcome.id
-        before = self.records.get((kind, live_id or ""))
+        before = self.read((kind, live_id or ""))
         if isinstance(change, LinkChange) and (change.merges or not self.comparison.kinds.declares(change.address.kind)):
             # Nobody wrote it on its source, so it is not ours to take away.
             return None
@@ -54,73 +60,85 @@ class Books:
         else:
             record = writer.record_change(before, change, outcome) if outcome.id else before
         if record is None:
-            self.records.pop((kind, live_id), None)
+            self.changed[kind, live_id] = None
             return kind, live_id
-        self.records[record.name] = record
+        self.changed[record.name] = record
         return record
 
-    def close(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> tuple[list[Record], list[Thing]]:
-        """The records of all that is as declared, and the things that are gone; `found` are the live ids of what was as declared when
-        the plan was made."""
-        records = self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
-        gone = self._find_gone(records)
-        return self._add_watches([*self._correct(gone), *records], gone), gone
+    def close(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> tuple[Iterator[Record], list[Thing]]:
+        """The records of all that is as declared, as far as they say something new, and the things that are gone; `as_declared` are the
+        live ids of what was so when the plan was made. Of many each record is made when it is asked for."""
 
-    def _add_rules(self, records: Sequence[Record], outcomes: Sequence[Outcome]) -> list[Record]:
+        def list_records() -> Iterator[Record]:
+            return self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
+
+        gone = self._find_gone(list_records)
+        return self._add_watches(chain(self._correct(gone), list_records()), gone), gone
+
+    def _add_rules(self, records: Iterable[Record], outcomes: Sequence[Outcome]) -> Iterator[Record]:
         """These records, and those of what rules are about that were carried out: from now on people only come and go under them."""
-        by_thing, comparison = {record.name: record for record in records}, self.comparison
+        comparison = self.comparison
         applied = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
         late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in applied}
         created = {o.change.address: o.id for o in outcomes if o.id and o.status in DONE and o.change.target is None}
-        for target in comparison.live.members.keys() - late:
-            name = (target.kind, comparison.live.pairs.get(target) or created.get(target) or "")
-            record, rule = by_thing.get(name) or self.records.get(name), comparison.manifest.rules[target]
-            if record and not record.deleted and record.policies.get(governed_by(rule)) != rule.digest:
-                policies = {**record.policies, governed_by(rule): rule.digest}
-                by_thing[name] = replace(record, policies=policies, run=self.writer.run)
-        return list((by_thing | self._forget_rules(by_thing, {**created, **comparison.live.pairs})).values())
+        ids = {**created, **comparison.live.pairs}
+        rules = {(target.kind, ids.get(target) or "", governed_by(rule)) for target, rule in self.whole.rules.items()}
+        new = {(a.kind, ids.get(a) or ""): comparison.manifest.rules[a] for a in comparison.live.members.keys() - late}
+        before = chain(comparison.recorded.records.notable.values(), filter(None, self.changed.values()))
+        old = {record.name for record in before if any(map(names_rule, record.policies))}
 
-    def _forget_rules(self, by_thing: dict[Thing, Record], ids: Mapping[Address, str]) -> dict[Thing, Record]:
-        """The records of what has a rule no more that was carried out: one that is written again is new."""
-        rules = {(target.kind, ids.get(target, ""), governed_by(rule)) for target, rule in self.whole.rules.items()}
-        without: dict[Thing, Record] = {}
-        for name, record in (self.records | by_thing).items():
-            rest = {key: value for key, value in record.policies.items() if not names_rule(key) or (*name, key) in rules}
-            if len(rest) < len(record.policies):
-                without[name] = replace(record, policies=rest, run=self.writer.run)
-        return without
+        def govern(record: Record) -> Record:
+            # One that is written again after it was out is new.
+            policies = {key: value for key, value in record.policies.items() if not names_rule(key) or (*record.name, key) in rules}
+            if (rule := new.get(record.name)) and not record.deleted:
+                policies[governed_by(rule)] = rule.digest
+            return record if policies == record.policies else replace(record, policies=policies, run=self.writer.run)
+
+        return self._renew(records, new.keys() | old, govern)
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
-        gone = self._find_gone(())
+        gone = self._find_gone(lambda: ())
         return self._correct(gone), gone
 
-    def _add_watches(self, records: Sequence[Record], gone: Sequence[Thing]) -> list[Record]:
+    def _add_watches(self, records: Iterable[Record], gone: Sequence[Thing]) -> Iterator[Record]:
         """These records, and those of what goes out of use, with who carries it."""
-        by_thing = {record.name: record for record in records}
-        for thing, carriers in self.comparison.carriers.items():
-            record = by_thing.get(thing) or self.records.get(thing)
-            if record and not record.deleted and thing not in gone:
-                watch = watch_again(self.comparison.kinds[record.kind], record.watch, carriers, self.writer.now)
-                if watch != record.watch:
-                    by_thing[thing] = replace(record, watch=watch, run=self.writer.run)
-        return list(by_thing.values())
+        kinds, carriers = self.comparison.kinds, {thing: who for thing, who in self.comparison.carriers.items() if thing not in gone}
+
+        def watch(record: Record) -> Record:
+            seen = record.watch if record.deleted else watch_again(kinds[record.kind], record.watch, carriers[record.name], self.writer.now)
+            return record if seen == record.watch else replace(record, watch=seen, run=self.writer.run)
+
+        return self._renew(records, carriers, watch)
+
+    def _renew(self, records: Iterable[Record], names: Collection[Thing], renew: Callable[[Record], Record]) -> Iterator[Record]:
+        """These records, of which those of some things are renewed; what is not among them is added where that makes it another one."""
+        left = dict.fromkeys(names)
+        for record in records:
+            if record.name in names:
+                left.pop(record.name, None)
+                yield renew(record)
+            else:
+                yield record
+        for record in filter(None, map(self.read, left)):
+            if (renewed := renew(record)) is not record:
+                yield renewed
 
     def _correct(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
-        names = {link.source for link in self.undone}
-        return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
+        names = sorted({link.source for link in self.undone} - {*gone})
+        return [record for name in names if (record := self.read(name))]
 
-    def _as_declared(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> list[Record]:
+    def _as_declared(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> Iterator[Record]:
         comparison = self.comparison
         created = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
         ids = {**comparison.live.pairs, **{address: live_id for address, live_id in created.items() if live_id}}
         sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
-        records = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
-        return [*records, *self._keep_untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
+        records = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.read)
+        return chain(records, self._keep_untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys()))
 
-    def _keep_untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
+    def _keep_untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterator[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
         outside = frozenset(addresses)
         rest = {a: r for a, r in self.whole.resources.items() if a in outside}
@@ -128,27 +146,31 @@ class Books:
         # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
         unseen = frozenset((link, live_id) for link, ends in links.items() for live_id in ends)
         sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
-        return record_live(self.writer, replace(self.whole, resources=rest), sides, self.records)
+        return record_live(self.writer, replace(self.whole, resources=rest), sides, self.read)
 
-    def _find_gone(self, records: Sequence[Record]) -> list[Thing]:
+    def _find_gone(self, list_records: Callable[[], Iterable[Record]]) -> list[Thing]:
         """Things that are not there any more and that nobody declares, or whose place another one has taken.
 
         What is declared and gone keeps its record until it is there again: else it would be no drift any more.
         """
+        suspects = self._list_missing()
+        if not suspects:
+            return []
         recorded, run = self.comparison.recorded, self.writer.run
         declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.is_gone}
-        current = [r for r in (*self.records.values(), *records) if r.run == run]
-        names, places = {r.name for r in current}, {r.thing for r in current if not r.deleted}
-        gone = (r for r in recorded.records.values() if r.name not in names and self._is_gone(r))
-        return sorted(r.name for r in gone if r.thing in places or r.thing not in declared)
+        current = [(r.name, "" if r.deleted else r.thing) for r in chain(self.changed.values(), list_records()) if r and r.run == run]
+        names, places = {name for name, _ in current}, {thing for _, thing in current}
+        return sorted(r.name for r in suspects if r.name not in names and (r.thing in places or r.thing not in declared))
 
-    def _is_gone(self, record: Record) -> bool:
-        """Whether a thing is known not to be live: a whole listing, or its own read, does not show it."""
-        kind, live = self.writer.kinds.get(record.kind), self.comparison.live
-        if kind is None or record.is_buried:
-            return False
-        is_read = kind.name in live.listed if kind.whole else record.id in live.vanished_ids.values() or record.deleted
-        return is_read and record.id not in live.things.get(record.kind, {})
+    def _list_missing(self) -> Sequence[Record]:
+        """The records of things that are known not to be live: a whole listing, or their own read, does not show them."""
+        live, records = self.comparison.live, self.comparison.recorded.records
+        names, whole = {kind.name for kind in self.writer.kinds}, {kind.name for kind in self.writer.kinds if kind.whole}
+        in_lists = (thing for thing in records if thing[0] in whole & live.listed)
+        by_reads = ((address.kind, live_id) for address, live_id in live.vanished_ids.items() if address.kind not in whole)
+        deleted = (record.name for record in records.notable.values() if record.deleted and record.kind in names - whole)
+        missing = (thing for thing in dict.fromkeys((*in_lists, *by_reads, *deleted)) if thing[1] not in live.things.get(thing[0], {}))
+        return [record for thing in missing if (record := records.get(thing)) and not record.is_buried]
 
 
 def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:

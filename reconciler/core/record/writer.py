@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claims, field_at, live_value
-from reconciler.core.model.record import ITSELF, LinkOrigin, LinkOrigins, Record, date_links, with_link, without_link
+from reconciler.core.model.record import ITSELF, LinkOrigin, LinkOrigins, Record, Thing, date_links, with_link, without_link
 from reconciler.core.model.recorded import Recorded
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
@@ -92,7 +92,7 @@ class RecordWriter:
         """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
         kind, recorded = self.kinds[resource.address.kind], self.recorded
         is_lost = before is None and recorded.has_lost_create(resource.address)
-        record = self._move(before or self.make_blank(resource.address, live_id, resource.mark.file), resource.address)
+        record = self._move(before, resource.address) if before else self.make_blank(resource.address, live_id, resource.mark.file)
         fields = {}
         for path, field, value in claims(kind, resource):
             name = self._path(path)
@@ -220,6 +220,23 @@ class Sides:
         return target_id in self.links.get(link, {}).get(source_id, ())
 
 
+@dataclass(frozen=True)
+class _Links:
+    """Links that change; whoever has the same ones as others shares a set with them until theirs do."""
+
+    # The other ends, by list and source.
+    ends: dict[LinkName, dict[str, Set[str]]]
+    # Those that may be changed.
+    own: dict[tuple[LinkName, str], set[str]]
+
+    def change(self, link: LinkName, source_id: str) -> set[str]:
+        """The other ends of a source, which may be changed."""
+        ends = self.ends.setdefault(link, {})
+        if (link, source_id) not in self.own:
+            ends[source_id] = self.own[link, source_id] = set(ends.get(source_id, ()))
+        return self.own[link, source_id]
+
+
 def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
     """How things stand: the live side with what was done since, and what separates it still from what is declared."""
     by_subject = {o.change.subject: o for o in outcomes if o.status in DONE}
@@ -227,9 +244,7 @@ def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcom
     for o in outcomes:
         if o.status not in DONE:
             by_subject.pop(o.change.subject, None)
-    links: dict[LinkName, dict[str, set[str]]] = {
-        name: {source: set(ends) for source, ends in ends_by_source.items()} for name, ends_by_source in live.links.items()
-    }
+    links = _Links({name: dict(ends_by_source) for name, ends_by_source in live.links.items()}, {})
     still = set(difference.beside)
     for change in difference.changes:
         outcome = by_subject.get(change.subject)
@@ -237,15 +252,13 @@ def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcom
             still.update(_carry_over(links, change, outcome, ids))
         else:
             still.update((change.address, path) for path in (outcome.fields if outcome else (field.path for field in change.fields)))
-    return Sides(ids, links, still, policy, live.cut_lists)
+    return Sides(ids, links.ends, still, policy, live.cut_lists)
 
 
-def _carry_over(
-    links: dict[LinkName, dict[str, set[str]]], change: LinkChange, outcome: Outcome | None, ids: Mapping[Address, str]
-) -> Iterator[tuple[Address, str]]:
+def _carry_over(links: _Links, change: LinkChange, outcome: Outcome | None, ids: Mapping[Address, str]) -> Iterator[tuple[Address, str]]:
     """Carry a change over to the links, or say that it is still to be done."""
     source, target = change.id or ids.get(change.address, ""), change.target_id or ids.get(change.target, "")
-    ends = links.setdefault(change.link, {}).setdefault(source, set())
+    ends = links.change(change.link, source)
     if outcome is None or outcome.status is Status.INEFFECTIVE:
         yield change.address, f"{change.link.field} {target}"
     elif change.action is Action.ATTACH:
@@ -254,13 +267,13 @@ def _carry_over(
         ends.discard(target)
 
 
-def record_live(writer: RecordWriter, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
-    """The records of all that is declared and live, where they say something new; `records` are those that stand."""
+def record_live(writer: RecordWriter, manifest: Manifest, sides: Sides, read: Callable[[Thing], Record | None]) -> Iterator[Record]:
+    """The records of all that is declared and live, where they say something new; `read` shows what stands."""
     for address, resource in manifest.resources.items():
         live_id = sides.ids.get(address)
         if live_id is None or resource.is_gone:
             continue
-        before = records.get((address.kind, live_id))
+        before = read((address.kind, live_id))
         record = writer.record_declared(before, resource, live_id, sides)
         if before is None or replace(record, run=before.run) != before:
             yield record

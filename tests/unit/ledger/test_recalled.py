@@ -29,6 +29,7 @@ def recall(ledger: Ledger, *records: Record) -> Records:
         {"deleted": True},
         {"written": 1.5},
         {"links": {"tags": {"t1": "found", "t2": "owned"}}},
+        {"policies": {"rule contact tags": "digest"}},
     ],
 )
 def test_what_the_whole_ledger_is_asked_for_is_read_at_once(ledger: Ledger, more: dict[str, object]) -> None:
@@ -45,6 +46,14 @@ def test_an_address_has_the_record_that_is_not_deleted_and_was_written_last(ledg
     assert [record.id for record in records.under("contact", "digest")] == ["c0", "c2", "c1", "c9"]
     assert records.under("contact", "other") == []
     assert [record.id for record in records.of_kind("lead")] == ["c3"]
+
+
+def test_of_many_records_that_come_one_by_one_the_last_of_one_thing_stays(ledger: Ledger) -> None:
+    recall(ledger, FOUND, replace(FOUND, id="left"))
+    first, last = replace(FOUND, run="r2"), replace(FOUND, run="r3")
+    ledger.record(APP, "default", iter([first, *(replace(FOUND, id=f"d{n}") for n in range(2000)), last]), gone=iter([("contact", "left")]))
+    records = ledger.read_recorded(APP).records
+    assert (len(records), records[FOUND.name]) == (2001, last)
 
 
 def test_nobody_who_is_as_declared_costs_a_digest_or_a_record(make_route: MakeRoute) -> None:
