@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
 from reconciler.core.compare.match import Match, match
-from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, KindView, Read, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, KindView, Part, Read, is_needed, list_parts, plan_reads
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -52,7 +52,8 @@ class Observer:
         with self._looking(manifest.resources, self.sight) as look:
             for kind in self.kinds.every:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
+                parts = list_parts(self.kinds, kind, resources, matches.pairs)
+                matches.add(look.observe(kind, resources, parts, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
             look.complete_links(manifest, matches.pairs, hints, certain.lists)
             totals = self._totals(manifest, look)
         live = Snapshot(
@@ -67,6 +68,7 @@ class Observer:
             listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in look.seen[k.name].asked),
             vanished_ids=look.find_vanished(manifest, matches.pairs),
             totals=totals,
+            parts={(name, i): head.total for name, seen in look.seen.items() for i, head in seen.heads.items()},
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
             twins=matches.twins,
@@ -122,11 +124,13 @@ class _Look:
     def __post_init__(self) -> None:
         self.seen, self.links, self.partial = self.sight.views, self.sight.links, self.sight.partial
 
-    def observe(self, kind: Kind, resources: Sequence[Resource], needs_list: bool, hints: Hints, certain: Set[Address]) -> Match:
+    def observe(
+        self, kind: Kind, resources: Sequence[Resource], parts: Mapping[str, Part], needs_list: bool, hints: Hints, certain: Set[Address]
+    ) -> Match:
         """Read what is declared of a kind and what the hints name, and match the two sides."""
         ids = {r.address: hints.ids[r.address] for r in resources if r.address in hints.ids} if hints.ids else {}
         before = self.seen.get(kind.name, KindView())
-        self.seen[kind.name] = replace(before, ids=ids, last=hints.last, mentioned=hints.also.get(kind.name, frozenset()))
+        self.seen[kind.name] = replace(before, ids=ids, last=hints.last, mentioned=hints.also.get(kind.name, frozenset()), parts=parts)
         # All of a kind is seen before it is said which of it share a name.
         if kind.whole:
             self._read_beside(kind, hints)

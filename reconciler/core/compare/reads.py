@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -24,14 +24,19 @@ GROUP = 15
 SCROLLED = 100
 # Up to so many wanted things a listing is not even counted.
 FEW = 3
+# Of so many calls one may be spent on asking how many have something: nobody knows before.
+ASKING = 10
 
 
 class How(StrEnum):
-    """A way to read. GET and FIND are strong: what they do not show is not there. The others lag, or hide things."""
+    """A way to read. GET and FIND are strong: what they do not show is not there. The others lag, or hide things. HEAD is the first page of
+    those who have one thing, PART are the others."""
 
     GET = "get"
     LIST = "list"
     REST = "rest"
+    HEAD = "head"
+    PART = "part"
     SEARCH = "search"
     FIND = "find"
     LOOSE = "loose"
@@ -58,9 +63,9 @@ class Read:
     kind: str
     # In which way.
     how: How
-    # The identity that is asked for; empty for a listing.
+    # The identity that is asked for, or the list of links; empty for a listing.
     by: str = ""
-    # The keys of it that are asked for.
+    # The keys of it that are asked for, or the id of what is linked.
     keys: tuple[str, ...] = ()
 
 
@@ -75,6 +80,30 @@ class Certain:
 
 
 NOTHING = Certain()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Those of a kind who have one thing, as one list shows them."""
+
+    # The key of the links by which they have it.
+    field: str
+    # What this way to read is called.
+    word: str
+    # The list.
+    listing: Listing
+    # Whom it may show of what is declared, each an identity and a key.
+    names: Set[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first page of a part."""
+
+    # How many there are.
+    total: int
+    # The ids that it shows.
+    ids: Sequence[str]
 
 
 @dataclass
@@ -101,6 +130,10 @@ class KindView:
     unproven: set[Name] = field(default_factory=set)
     # How many there are, where a listing said so.
     total: int | None = None
+    # The parts that can be listed, by the live id of what they have.
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    # What the first page of each showed, where it was read.
+    heads: dict[str, Head] = field(default_factory=dict)
     # The questions so far, with the numbers by which their ways were chosen.
     questions: list[Question] = field(default_factory=list)
 
@@ -114,6 +147,7 @@ class KindView:
             strong=set(self.strong),
             merged=dict(self.merged),
             unproven=set(self.unproven),
+            heads=dict(self.heads),
             questions=list(self.questions),
         )
 
@@ -132,6 +166,20 @@ class KindView:
     def note(self, read: Read) -> None:
         """Remember that this was asked."""
         self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
+
+
+def list_parts(kinds: Kinds, kind: Kind, wanted: Iterable[Resource], pairs: Mapping[Address, str]) -> Mapping[str, Part]:
+    """The parts of a kind that can be listed by what its things are declared to have; none where a search asks for many names at once."""
+    parts: dict[str, Part] = {}
+    for link in kind.links if kind.listing and not kind.whole and not kind.search else ():
+        names: dict[str, set[tuple[str, str]]] = {}
+        for resource in wanted if kinds.list_sources(link.name) else ():
+            written = resource.links.get(link.field)
+            for live_id in filter(None, map(pairs.get, written.present if written else ())):
+                names.setdefault(live_id, set()).add((resource.by, resource.key))
+        if listing := kinds.list_sources(link.name):
+            parts |= {i: Part(link.field, f"by {link.target}", listing, declared) for i, declared in names.items()}
+    return parts
 
 
 def is_needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = ()) -> bool:
@@ -265,18 +313,47 @@ def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], view: Kin
 
 
 def _plan_listing(kind: Kind, by: str, keys: Sequence[str], view: KindView) -> Iterator[Read]:
-    """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer."""
+    """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer. Parts may be fewer still."""
     assert kind.listing is not None
-    listed, few = (How.REST, "", "") in view.asked, len(keys) <= FEW
-    if view.total is None and not listed and not few:
+    listed = (How.REST, "", "") in view.asked
+    if view.total is None and not listed and len(keys) > FEW:
         yield Read(kind.name, How.LIST)
-    elif view.total is not None and not listed and count_rest(kind.listing, view.total) < len(keys):
-        view.questions.append(_weigh(kind, How.REST, by, len(keys), view.total))
+        return
+    total = None if listed else view.total
+    rest = len(keys) if total is None else count_rest(kind.listing, total)
+    most = min(rest, len(keys))
+    ids, part = ((), None) if listed else choose_parts(by, keys, view, most)
+    if part and part.calls is not None and part.calls < most:
+        view.questions.append(_weigh(kind, How.PART, by, len(keys), total, part))
+        new = [live_id for live_id in ids if live_id not in view.heads]
+        how = How.HEAD if new else How.PART
+        yield from (Read(kind.name, how, view.parts[live_id].field, (live_id,)) for live_id in new or ids)
+    elif rest < len(keys):
+        view.questions.append(_weigh(kind, How.REST, by, len(keys), total, part))
         yield Read(kind.name, How.REST)
     else:
-        view.questions.append(_weigh(kind, How.FIND, by, len(keys), None if listed else view.total))
+        view.questions.append(_weigh(kind, How.FIND, by, len(keys), total, part))
         view.asked.update((How.LIST, by, key) for key in keys)
         yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
+
+
+def choose_parts(by: str, keys: Sequence[str], view: KindView, most: int) -> tuple[Sequence[str], Way | None]:
+    """The parts that show more of these than they have pages left, by the ids of what they have, and the calls that this takes with those
+    that no part shows. What is in a part nobody knows before its first page was read."""
+    rest, ids, calls, asking = {(by, key) for key in keys}, list[str](), 0, most // ASKING
+    for _, live_id in sorted(((len(part.names & rest), live_id) for live_id, part in view.parts.items()), reverse=True):
+        part, head = view.parts[live_id], view.heads.get(live_id)
+        names = part.names & rest
+        is_read = head is not None and (head.total <= len(head.ids) or (How.PART, part.field, live_id) in view.asked)
+        pages = max(math.ceil((head.total if head else len(names)) / part.listing.per_page) - (head is not None), 1)
+        if is_read or pages >= len(names) or not (head or asking):
+            continue
+        asking -= head is None
+        ids.append(live_id)
+        calls += pages
+        rest -= names
+    is_least = any(live_id not in view.heads for live_id in ids)
+    return ids, Way(view.parts[ids[0]].word, calls + len(rest), is_least) if ids else None
 
 
 def count_rest(listing: Listing, total: int) -> int:
@@ -286,17 +363,20 @@ def count_rest(listing: Listing, total: int) -> int:
     return max(math.ceil(total / listing.per_page) - 1, 0)
 
 
-def _weigh(kind: Kind, how: How, by: str, number: int, total: int | None) -> Question:
-    """A question with the ways that there are to answer it, and the one that is taken."""
-    ways = {_WORDS[how]: Way(_WORDS[how], math.ceil(number / _SIZES.get(how, 1)))}
-    if how in (How.SEARCH, How.REST) and kind.identity[by].find:
+def _weigh(kind: Kind, how: How, by: str, number: int, total: int | None, part: Way | None = None) -> Question:
+    """A question with the ways that there are to answer it, and the one that is taken; `part` is that by what they have."""
+    word = part.word if part and how is How.PART else _WORDS[how]
+    ways = {part.word: part} if part else {}
+    if how is not How.PART:
+        ways[word] = Way(word, math.ceil(number / _SIZES.get(how, 1)))
+    if how in (How.SEARCH, How.REST, How.PART) and kind.identity[by].find:
         ways[_WORDS[How.FIND]] = Way(_WORDS[How.FIND], number)
     # Of a listing that says how many there are the first page was read for that.
     if kind.listing and total is not None:
         ways[_WORDS[How.REST]] = Way(_WORDS[How.REST], count_rest(kind.listing, total), least=kind.listing.hides(total))
     elif kind.listing and how in (How.SEARCH, How.LOOSE):
         ways[_WORDS[How.LIST]] = Way(_WORDS[How.LIST], None)
-    return Question(kind.name, by, number, tuple(ways.values()), _WORDS[how])
+    return Question(kind.name, by, number, tuple(ways.values()), word)
 
 
 def list_spellings(identity: Identity, keys: Iterable[str]) -> list[str]:

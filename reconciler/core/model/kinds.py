@@ -11,7 +11,7 @@ from reconciler.core.model.ability import Ruling
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Identity, Kind
-from reconciler.core.model.route import LinkKind
+from reconciler.core.model.route import LinkKind, Listing
 
 
 def join_words(words: Iterable[str], last: str) -> str:
@@ -73,6 +73,11 @@ class Kinds:
     def links(self) -> Mapping[LinkName, LinkKind]:
         """What can be linked, by name."""
         return {link.name: link for kind in self.every for link in kind.links}
+
+    def list_sources(self, link: LinkName) -> Listing | None:
+        """The list of those who have a link to one thing, where there is one in numbered pages; its route names the thing by `{id}`."""
+        members = (members for kind in self.every if kind.uses for members in kind.uses.members)
+        return next((m.listing for m in members if m.link == link and m.query is None and m.listing.style == "pages"), None)
 
     @cached_property
     def words(self) -> Mapping[str, str]:

@@ -74,6 +74,8 @@ class Snapshot:
     vanished_ids: Mapping[Address, str] = field(default_factory=dict)
     # How many live things there are, by kind, where a list or a count says it.
     totals: Mapping[str, int] = field(default_factory=dict)
+    # How many of a kind have something, by the kind and the live id of that, where a list of these said it.
+    parts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     # What people are told of it.
     notes: tuple[Note, ...] = ()
     # What the live workspace shows that no plan can settle.

@@ -14,7 +14,8 @@ from reconciler.core.compare.counted import list_places
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.index import Index
 from reconciler.core.compare.merge import list_movable, list_others
-from reconciler.core.compare.reads import BATCH, Certain, How, KindView, Read, count_rest, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, Certain, Head, How, KindView, Read, count_rest, is_needed, list_parts, plan_reads
+from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -60,7 +61,8 @@ class _Look:
     def _find(self, kind: Kind) -> None:
         resources = [r for r in self.part.resources.values() if r.address.kind == kind.name]
         ids = {r.address: self.hints.ids[r.address] for r in resources if r.address in self.hints.ids}
-        view = self.views[kind.name] = KindView(ids, self.hints.last)
+        parts = list_parts(self.kinds, kind, resources, self.live.pairs)
+        view = self.views[kind.name] = KindView(ids, self.hints.last, parts=parts)
         index = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
         is_asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
@@ -91,6 +93,9 @@ class _Look:
 
     def _answer(self, kind: Kind, read: Read, view: KindView, index: Index) -> Iterator[Live]:
         things = self.live.things.get(kind.name, {})
+        if read.how in (How.HEAD, How.PART):
+            yield from self._answer_part(kind, read, view)
+            return
         if read.how in (How.LIST, How.REST):
             view.total = max(self.live.totals.get(kind.name, 0), len(things))
             whole = kind.listing is None or kind.whole or view.total <= kind.listing.per_page or read.how is How.REST
@@ -99,6 +104,16 @@ class _Look:
         identity = kind.identity[read.by]
         for key in read.keys:
             yield from index.get((read.by, identity.fold(key)))
+
+    def _answer_part(self, kind: Kind, read: Read, view: KindView) -> Iterator[Live]:
+        """Those who have one thing; of more than a page nobody can say who stands on the first one."""
+        (end,) = read.keys
+        ends, part = self.live.links.get(LinkName(kind.name, read.by), {}), view.parts[end]
+        things = [thing for live_id, thing in self.live.things.get(kind.name, {}).items() if end in ends.get(live_id, ())]
+        total = max(self.live.parts.get((kind.name, end), 0), len(things))
+        answer = things if total <= part.listing.per_page or read.how is How.PART else []
+        view.heads[end] = Head(total, [thing.id for thing in answer])
+        yield from answer
 
     def _route(self, kind: Kind, read: Read, number: int, view: KindView) -> tuple[str, int]:
         """Which route answers a read, and in how many calls."""
@@ -110,6 +125,9 @@ class _Look:
             case How.SEARCH | How.LOOSE:
                 assert kind.search is not None
                 return kind.search.listing.route, pages(kind.search.listing, number)
+            case How.HEAD | How.PART:
+                part, head = view.parts[read.keys[0]], view.heads[read.keys[0]]
+                return part.listing.route, 1 if read.how is How.HEAD else pages(part.listing, head.total) - 1
             case _:
                 assert kind.listing is not None
                 return _listing(kind, kind.listing, read, view.total or 0)

@@ -263,6 +263,29 @@ def test_a_listing_is_read_where_that_is_fewer_calls(live: int, declared: int, s
     assert f"how the workspace was read (1)\n    company: {declared} by company_id: {said}\n" in desk.out
 
 
+@pytest.mark.parametrize(
+    ("having", "hidden", "said", "asked"),
+    [
+        (60, 0, "30 by company_id: by tag, at least 1 call; not one by one, 30 calls; not rest of the list, 10 calls", {"tag_id": 1}),
+        (200, 0, "30 by company_id: by tag, 3 calls; not one by one, 30 calls; not rest of the list, 10 calls", {"tag_id": 4}),
+        (60, 5, "5 by company_id: one by one, 5 calls; not rest of the list, 10 calls", {"tag_id": 1, "company_id": 5}),
+        (620, 0, "30 by company_id: rest of the list, 10 calls; not by tag, 10 calls; not one by one, 30 calls", {"tag_id": 1, "list": 10}),
+    ],
+    ids=["one page shows all", "further pages show the rest", "the lists hide some", "the list of all is no more"],
+)
+def test_companies_are_read_by_tag_where_that_is_fewer_calls(
+    having: int, hidden: int, said: str, asked: dict[str, int], desk: Desk
+) -> None:
+    companies = [{"company_id": f"c{n:03}", "tags": ["vip"] if n < having else []} for n in range(640)]
+    desk.seed(tags=["vip"], companies=companies, contacts=[{"external_id": "u", "companies": [f"c{n:03}" for n in range(hidden, 640)]}])
+    desk.box.forget_requests()
+    assert desk("plan", "m.yaml", "--explain", m={"tags": ["vip"], "companies": companies[:30]}) == 0, desk.err
+    assert f"company: {said}" in desk.out
+    reads = Counter(next((key for key in ("tag_id", "company_id") if key in r.query), r.path.rpartition("/")[2]) for r in desk.box.requests)
+    # The first page of all companies says how many there are.
+    assert reads == Counter({"me": 1, "tags": 1, "list": 1}) + Counter(asked)
+
+
 def test_a_plan_says_how_it_read_and_what_else_that_would_have_cost(desk: Desk) -> None:
     desk.seed(tags=["vip"], contacts=people(151, tags=["vip"]))
     declared = {"tags": ["vip"], "contacts": [*people(151, tags=["vip"]), {"email": "zoe@s.example"}]}
