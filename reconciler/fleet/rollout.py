@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from reconciler.errors import Refused, Usage
 from reconciler.fleet.advance import Engine, advance, lock_rollout, queue, stop, waves_of
@@ -150,15 +150,13 @@ def _put_back(connection: Connection, engine: Engine, row: Row[Any], claimed: Cl
 
 def _keep_last(connection: Connection, row: Row[Any], app_id: str, result: Result, now: float) -> None:
     mine = (LAST.c.fleet == row.fleet) & (LAST.c.app_id == app_id)
-    before = connection.execute(select(LAST.c.drifted).where(mine)).first()
-    group = connection.scalar(select(RUNS.c.of_group).where(RUNS.c.rollout == row.id, RUNS.c.app_id == app_id))
-    drifted = before.drifted if before else None
-    if result.state == State.DONE and row.verb != Verb.PLAN:
-        drifted = row.verb == Verb.DRIFT and result.exit == 2
+    group = select(RUNS.c.of_group).where(RUNS.c.rollout == row.id, RUNS.c.app_id == app_id).scalar_subquery()
     values = {name: value for name, value in columns_of(result).items() if name != "plan"}
-    values |= {"of_group": group, "rollout": row.id, "verb": row.verb, "drifted": drifted, "ended": now}
-    connection.execute(delete(LAST).where(mine))
-    connection.execute(LAST.insert().values(fleet=row.fleet, app_id=app_id, **values))
+    values |= {"of_group": group, "rollout": row.id, "verb": row.verb, "ended": now}
+    if result.state == State.DONE and row.verb != Verb.PLAN:
+        values["drifted"] = row.verb == Verb.DRIFT and result.exit == 2
+    if not connection.execute(update(LAST).where(mine).values(**values)).rowcount:
+        connection.execute(LAST.insert().values(fleet=row.fleet, app_id=app_id, **values))
 
 
 def move_on(store: Store, engine: Engine, rollout: str) -> Phase:

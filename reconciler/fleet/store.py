@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine
 
-from reconciler.errors import Locked, Usage
+from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.fleet.file import is_server
 from reconciler.fleet.tables import make_tables
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for, for_reading, keep_log
-from reconciler.ledger.errors import unusable
+from reconciler.ledger.errors import LedgerUnusable, unusable
 from reconciler.ledger.homes.choice import home_of
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Home, Lock, Waiting
@@ -49,13 +49,13 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write: whole, or not at all."""
-        with unusable(self.place), self._engine.begin() as connection:
+        with _usable(self.place), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One moment of the tables."""
-        with unusable(self.place), for_reading(self._engine).begin() as connection:
+        with _usable(self.place), for_reading(self._engine).begin() as connection:
             yield connection
 
     @contextmanager
@@ -80,10 +80,22 @@ class Store:
             self._home.close()
 
 
+@contextmanager
+def _usable(place: str) -> Iterator[None]:
+    """Turn what the database or the file system says into one sentence."""
+    try:
+        with unusable(place):
+            yield
+    except LedgerUnusable as error:
+        raise ReconcilerError(
+            f"the rollouts in {place} cannot be read or kept: {error.what}; see to that store, or name another"
+        ) from error
+
+
 def _open_file(path: Path) -> Engine:
     if not path.parent.is_dir() and path.parent.name != ".reconciler":
         raise Usage(f"the folder of the store {path} does not exist; make it, or name another store")
-    with unusable(str(path)):
+    with _usable(str(path)):
         if path.parent.name == ".reconciler":
             door.make_folder(path.parent)
         os.close(door.open_file(path, os.O_CREAT | os.O_RDWR))

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
-from reconciler.errors import Locked, Refused, Usage
+from reconciler.errors import Locked, ReconcilerError, Refused, Usage
 from reconciler.fleet.entries import TokenEntry
 from reconciler.fleet.fleet import Fleet, Wave, Workspace
 from reconciler.fleet.rollout import Claim, approve, begin, claim, halt, list_ready, move_on, promote, reclaim, resume, settle
 from reconciler.fleet.shape import EMPTY
 from reconciler.fleet.states import TRIES, Phase, Result, State, Verb
 from reconciler.fleet.store import Store
-from reconciler.fleet.tables import LAST, RUNS
+from reconciler.fleet.tables import LAST, RUNS, SCHEMA
 from reconciler.fleet.view import One, exit_code, view_now, view_rollout
 from tests.desk.soak import times
 
@@ -406,6 +406,18 @@ def test_one_rollout_and_one_workspace_are_held_by_one_at_a_time(rig: Rig) -> No
             pass
     with rig.store.hold("workspace", "w0", "bob"):
         pass
+
+
+def test_a_store_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "fleet.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(ReconcilerError, match="the rollouts in .*fleet.db cannot be read or kept: it is not a ledger; see to that store"):
+        rig_in(tmp_path).__enter__()
+    with pytest.raises(Usage, match="the folder of the store .* does not exist"):
+        rig_in(tmp_path / "nowhere").__enter__()
+    with rig_in(tmp_path, address=str(tmp_path / "x.db")) as rig, rig.store.writing() as connection:
+        connection.execute(update(SCHEMA).values(version=99))
+    with pytest.raises(ReconcilerError, match="are of another version"):
+        rig_in(tmp_path, address=str(tmp_path / "x.db")).__enter__()
 
 
 def test_nobody_gets_a_rollout_of_another_fleet(rig: Rig) -> None:
