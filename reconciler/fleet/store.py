@@ -87,9 +87,8 @@ def _usable(place: str) -> Iterator[None]:
         with unusable(place):
             yield
     except LedgerUnusable as error:
-        raise ReconcilerError(
-            f"the rollouts in {place} cannot be read or kept: {error.what}; see to that store, or name another"
-        ) from error
+        what = error.what.replace("a ledger", "a database of them")
+        raise ReconcilerError(f"the rollouts in {place} cannot be read or kept: {what}; see to that store, or name another") from error
 
 
 def _open_file(path: Path) -> Engine:

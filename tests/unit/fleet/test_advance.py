@@ -292,6 +292,19 @@ def test_a_worker_that_died_counts_as_a_try_and_the_last_one_fails(rig: Rig) -> 
     assert (rig.states()["w0"], rig.move_on()) == (State.FAILED, Phase.STOPPED)
 
 
+def test_a_worker_that_wakes_after_its_workspace_went_to_another_changes_nothing(rig: Rig) -> None:
+    rig.begin()
+    frozen = rig.claim("w0")
+    reclaim(rig.store, rig.engine, rig.run)
+    other = rig.claim("w0")
+    assert frozen
+    assert other
+    settle(rig.store, rig.engine, rig.fleet, frozen, Result(State.FAILED, 1))
+    assert (rig.states()["w0"], rig.move_on()) == (State.RUNNING, Phase.RUNNING)
+    settle(rig.store, rig.engine, rig.fleet, other, Result(State.DONE, 0))
+    assert rig.states()["w0"] == State.DONE
+
+
 def test_an_interruption_is_no_try(rig: Rig) -> None:
     rig.begin()
     for _ in range(TRIES + 2):
@@ -410,7 +423,9 @@ def test_one_rollout_and_one_workspace_are_held_by_one_at_a_time(rig: Rig) -> No
 
 def test_a_store_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "fleet.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(ReconcilerError, match="the rollouts in .*fleet.db cannot be read or kept: it is not a ledger; see to that store"):
+    with pytest.raises(
+        ReconcilerError, match="the rollouts in .*fleet.db cannot be read or kept: it is not a database of them; see to that store"
+    ):
         rig_in(tmp_path).__enter__()
     with pytest.raises(Usage, match="the folder of the store .* does not exist"):
         rig_in(tmp_path / "nowhere").__enter__()
