@@ -299,9 +299,9 @@ def test_a_worker_that_wakes_after_its_workspace_went_to_another_changes_nothing
     other = rig.claim("w0")
     assert frozen
     assert other
-    settle(rig.store, rig.engine, rig.fleet, frozen, Result(State.FAILED, 1))
+    settle(rig.store, rig.engine, frozen, Result(State.FAILED, 1))
     assert (rig.states()["w0"], rig.move_on()) == (State.RUNNING, Phase.RUNNING)
-    settle(rig.store, rig.engine, rig.fleet, other, Result(State.DONE, 0))
+    settle(rig.store, rig.engine, other, Result(State.DONE, 0))
     assert rig.states()["w0"] == State.DONE
 
 
