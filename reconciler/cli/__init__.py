@@ -43,6 +43,7 @@ GROUPS = MappingProxyType(
         },
         "Looking": {
             "explain": ("explain", "Explain one thing: as declared, as applied, as live, and what the next plan would do with it."),
+            "rehearse": ("rehearse", "Carry out a saved plan on a private copy of what it reads, and plan again. Reads only."),
             "history": ("ledger", "List all runs, newest first, or show one of them."),
             "diff": ("diff", "Show what two plans, two exports or two runs do not have in common; no network."),
             "get": ("lookup", "Look up what is live: all that Intercom lists, or these keys."),

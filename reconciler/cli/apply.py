@@ -32,6 +32,7 @@ from reconciler.cli.options import (
     scope_options,
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
+from reconciler.cli.planned import paths_of, read_manifest_of
 from reconciler.cli.running import DECLINED, Stop, annotate, collect_again, confirm, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
@@ -44,14 +45,13 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import RULES, Scope
 from reconciler.core.plan.work import StalePlan, Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
-from reconciler.manifest.layers import Layers
 from reconciler.report import Way, outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import document_of
-from reconciler.workflow.planfile import applicable, planned_env, planned_manifest, planned_pin, read_plan
+from reconciler.workflow.planfile import applicable, planned_pin, read_plan
 from reconciler.workflow.session import Session, watch
 from reconciler.workflow.undo import prepare_undo
 
@@ -105,8 +105,7 @@ def apply(source: ManifestOptions, events: Path | None, setup: Setup) -> int:
     saved = _read_saved(source.paths, setup.scope)
     if saved:
         # The folder is that of the manifest, wherever the plan lies.
-        of_manifest = saved["manifest"]["paths"] if "manifest" in saved else ()
-        setup = replace(setup, choice=replace(setup.choice, paths=tuple(of_manifest)))
+        setup = replace(setup, choice=replace(setup.choice, paths=paths_of(saved)))
     setup.choice.check_pipeline()
     with _events(events) as log:
         code = _apply_saved(saved, source, setup, approvals, log) if saved else _apply_manifest(source, setup, approvals, log)
@@ -140,13 +139,10 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
 def _apply_saved(saved: PlanDocument, source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
     _check_writes(len(saved["changes"]), "nothing was sent")
     hold = partial(prepare_undo, saved=saved, approvals=approvals)
-    if "run" not in saved:
-        manifest = planned_manifest(saved, layers=_planned_layers(saved, source))
-        setup.choice.check_name(manifest)
+    if manifest := read_manifest_of(saved, source.layers, setup.choice):
         hold = partial(prepare, saved=saved, manifest=manifest, approvals=approvals)
-    pin, paths = planned_pin(saved), saved["manifest"]["paths"] if "manifest" in saved else ()
     with (
-        open_session(setup.intercom, pin, writes=True, choice=setup.choice, paths=paths) as session,
+        open_session(setup.intercom, planned_pin(saved), writes=True, choice=setup.choice, paths=paths_of(saved)) as session,
         lock_workspace(session, setup.choice),
     ):
         with progress(sys.stderr, label="reading") as bar, _showing_stale(events):
@@ -169,17 +165,6 @@ def _showing_stale(events: Events) -> Iterator[None]:
             out.flush()
             events.stale(side_by_side.as_rows(stale.unlike))
         raise
-
-
-def _planned_layers(saved: PlanDocument, source: ManifestOptions) -> Layers:
-    """The layers that a saved plan was made with, whose variables are those of now. Raises Usage where another environment is asked for."""
-    env = planned_env(saved)
-    if source.layers.env not in ("", env):
-        so = f"with --env {env}" if env else "without --env"
-        raise Usage(f"--env {source.layers.env}: the plan was made {so}; leave it out, or plan again")
-    if env:
-        Terminal(sys.stderr).say(f"note: the plan was made with --env {env}, and its manifest is read so again")
-    return replace(source.layers, overlays=(env,) if env else ())
 
 
 def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +123,18 @@ class LedgerChoice:
         if text not in self.warnings:
             self.warnings.add(text)
             Terminal(sys.stderr).say(f"warning: {text}")
+
+    def blank(self, now: Callable[[], float]) -> Ledger | None:
+        """In memory, the ledger that the first apply would make; None where it would make none, or there is one."""
+        if self.none:
+            return None
+        from reconciler.ledger.errors import LedgerUnusable
+        from reconciler.ledger.ledger import Ledger
+
+        try:
+            return Ledger.blank(self.folder, now, self.address)
+        except LedgerUnusable:
+            return None
 
     def open_plainly(self, *, create: bool) -> Ledger | None:
         """The ledger; None where there is none. Raises LedgerUnusable, Usage."""

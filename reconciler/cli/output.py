@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,14 @@ from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.document import View, explain_reads, list_calls
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.rehearsal import Rehearsal
+from reconciler.core.plan.rehearsal import document as show
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import gather
-from reconciler.report import RENDERERS, Way, text
+from reconciler.report import RENDERERS, Way, rehearsal, text
+from reconciler.report.json import deep
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.plan import document_of, propose
@@ -59,8 +62,11 @@ def make(
         return propose(replace(watch(session, bar.reading), memory=memory), manifest, scope, approvals)
 
 
-def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:
-    """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
+def leave(
+    planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = (), rehearse: Callable[[], Rehearsal] | None = None
+) -> Rehearsal | None:
+    """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen. `rehearse` carries the
+    plan out on a copy; the answer is what became of it."""
     way = way_of([output.form, *(name for name, _ in output.reports)], output.full, planned.plan.paths)
     view = View(output.show_personal is not None, tuple(origin.value for origin in origins))
     document = document_of(planned.plan, view)
@@ -72,7 +78,31 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
         save(planned, output.out, embed=output.embed_values)
     for name, path in output.reports:
         write_whole(path, RENDERERS[name](document, way), 0o600 if view.personal else 0o644)
-    render(document, output.form, way)
+    if rehearse is None:
+        render(document, output.form, way)
+        return None
+    if output.form != "json":
+        render(document, output.form, way)
+        done = rehearse()
+        Terminal(sys.stdout).write("\n")
+        return show_rehearsal(done, output.form, full=output.full)
+    try:
+        done = rehearse()
+        document["rehearsal"] = show(done)
+    finally:
+        render(document, output.form, way)
+    return done
+
+
+def show_rehearsal(done: Rehearsal, form: str, *, full: bool) -> Rehearsal:
+    """A rehearsal on stdout."""
+    out, document = Terminal(sys.stdout), show(done)
+    if form == "json":
+        out.write(deep(document))
+    else:
+        out.lines(rehearsal.lines(document, full=full, color=out.color))
+    out.check()
+    return done
 
 
 def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:

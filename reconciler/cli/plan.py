@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,20 +13,23 @@ from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, say_next, way_of
+from reconciler.cli.planned import rehearse_saved
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, find_origins
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
-from reconciler.core.plan.approvals import note_policy_change
+from reconciler.core.plan.approvals import Approvals, note_policy_change
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.rehearsal import Rehearsal
 from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import RULES, Scope
 from reconciler.core.plan.within import list_unreviewed, note_unreviewed
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Refused, Stale, Usage
 from reconciler.manifest.read import base_manifest
 from reconciler.report.signs import count
-from reconciler.workflow.planfile import applicable, read_plan
+from reconciler.workflow.planfile import applicable, make_saved, read_plan
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class Endings:
     within: Path | None
     # Whether changes end with 2, and refusals with 3.
     detailed_exitcode: bool
+    # Whether the plan is carried out on a private copy.
+    rehearse: bool
+
+    def check(self, form: str) -> None:
+        """Raises Usage for options that do not go together."""
+        if self.rehearse and form not in ("json", "text"):
+            raise Usage(f"--rehearse is shown as text or as JSON, not as {form}; write that with --report {form}=FILE")
+        if self.base == "" or (self.base is None and (self.chosen == Origin.EXPLAINED or Origin.UNEXPLAINED in self.fail_on)):
+            raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
 
     def read_reviewed(self) -> PlanDocument | None:
         """The plan that people reviewed. Raises Invalid where it is none that can be applied, Usage where it is one of undo."""
@@ -94,6 +107,9 @@ class Endings:
 )
 @options.rule("--within", type=options.FILE, metavar="PLAN.json", help="Exit code 4 if a change does not stand in that reviewed plan.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
+@click.option(
+    "--rehearse", is_flag=True, help="Also carry it out on a private copy, as `rehearse` does; exit code 3 if anything is refused."
+)
 @options.ledger_options
 @options.intercom_options
 @options.gather(source=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
@@ -113,9 +129,8 @@ def plan(
       reconciler plan intercom/ -o plan.json --detailed-exitcode
     """
     _check_personal(output)
+    ends.check(output.form)
     base, fail_on = ends.base, ends.fail_on
-    if base == "" or (base is None and (ends.chosen == Origin.EXPLAINED or Origin.UNEXPLAINED in fail_on)):
-        raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
     held_to, review = approvals.read(), ends.read_reviewed()
     manifest = source.read()
     before = base_manifest(manifest, base, layers=source.layers) if base else None
@@ -125,7 +140,8 @@ def plan(
     if review:
         planned = replace(planned, plan=note_unreviewed(planned.plan, review))
     origins = find_origins(before, manifest, planned.plan.changes) if before else ()
-    leave(planned, output, origins)
+    played = partial(_rehearse, planned, manifest, held_to, intercom, choice) if ends.rehearse else None
+    done = leave(planned, output, origins, played)
     choice.say_which()
     say_next(planned, output)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, origins, strict=False) if origin in fail_on]
@@ -136,7 +152,12 @@ def plan(
         say_error(f"--fail-on unexplained: {number} from nothing that was written; `reconciler drift` says what moved")
     if fails_on_waiting(WAITING in fail_on, planned.plan.waiting) or failing:
         return 3
-    return ends.code(planned.plan)
+    return (done.exit_code if done else 0) or ends.code(planned.plan)
+
+
+def _rehearse(planned: Proposal, manifest: Manifest, approvals: Approvals, intercom: Intercom, choice: LedgerChoice) -> Rehearsal:
+    """What would become of a plan that was just made, by its apply."""
+    return rehearse_saved(make_saved(planned), manifest, approvals, intercom, choice)
 
 
 def _check_personal(output: OutputOptions) -> None:

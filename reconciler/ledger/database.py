@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
 from sqlalchemy.dialects import registry
 from sqlalchemy.util import LRUCache
 
@@ -28,12 +28,16 @@ def engine_for(url: str | URL) -> Engine:
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
         return create_engine(url, hide_parameters=True, json_deserializer=parse_json)
+    # What lies in memory lives as long as its one connection, which all threads share.
+    alone: dict[str, Any] = {} if url.database else {"poolclass": StaticPool}
+    arguments = {"timeout": _BUSY} | ({} if url.database else {"check_same_thread": False})
     engine = create_engine(
         url.set(drivername="sqlite+shared"),
         hide_parameters=True,
         json_deserializer=parse_json,
-        connect_args={"timeout": _BUSY},
+        connect_args=arguments,
         execution_options={"compiled_cache": _COMPILED},
+        **alone,
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock as Mutex
 from types import TracebackType
@@ -95,6 +95,23 @@ class Ledger:
         except BaseException:
             home.close()
             raise
+
+    @classmethod
+    def blank(cls, folder: Path, now: Callable[[], float], address: str = "", environ: Mapping[str, str] = os.environ) -> Ledger | None:
+        """An empty one in memory in place of one that is not made yet; None where there is one. Raises Usage, LedgerUnusable."""
+        from reconciler.ledger.homes.memory import MemoryHome, copy_images
+
+        home = home_of(address, folder, environ)
+        try:
+            if home.exists():
+                return None
+            mine = MemoryHome(home)
+            key = keys.read_key(folder, environ) or keys.make_spare_key()
+            ledger = cls(mine, mine.engine(create=True), key, now, folder)
+            ledger.images = replace(copy_images(ledger.images), home=mine)
+            return ledger
+        finally:
+            home.close()
 
     @property
     def place(self) -> str:
@@ -301,6 +318,18 @@ class Ledger:
         with self._writing() as connection:
             for chunk in in_chunks(wanted):
                 connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place.in_(chunk)))
+
+    def copy(self, now: Callable[[], float]) -> Ledger:
+        """The same in memory, as the next run would find it if this one were killed now; nothing of it ever reaches this one."""
+        from reconciler.ledger.homes.memory import MemoryHome, copy_images
+
+        home = MemoryHome(self.home)
+        left = for_reading(self.home.remains) if isinstance(self.home, MemoryHome) else self._reading
+        with unusable(self.place), self._lock, left.begin() as connection:
+            home.fill(connection)
+        other = Ledger(home, home.engine(create=True), self._key, now)
+        other.images = replace(copy_images(self.images), home=home)
+        return other
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

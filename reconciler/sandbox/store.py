@@ -38,6 +38,13 @@ class Table:
         self._keys_of = indexes or {}
         self._index: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in self._keys_of}
 
+    def copy(self) -> Table:
+        """The same documents, which may change without the others."""
+        other = Table(self._keys_of)
+        other.docs, other.changes = dict(self.docs), self.changes
+        other._index = {name: {key: dict(ids) for key, ids in keys.items()} for name, keys in self._index.items()}
+        return other
+
     def replace(self, id: str, new: Doc | None) -> None:
         old = self.docs.get(id)
         self.changes += 1
@@ -144,6 +151,18 @@ class Store:
         number = int(numbers.get(counter, 0)) + 1
         self._write("counter", counter, number)
         return number
+
+    def skip_to(self, counter: str, number: int) -> None:
+        """No number up to this one is given any more."""
+        numbers: dict[str, Any] = self.table("counter").docs
+        self._write("counter", counter, max(number, int(numbers.get(counter, 0))))
+
+    def copy(self) -> Store:
+        """The same documents in memory: a document is replaced and never edited, so both may hold it."""
+        with self.lock:
+            other = Store(None, self._indexes)
+            other._tables = {kind: table.copy() for kind, table in self._tables.items()}
+            return other
 
     def clear(self) -> None:
         """Drop all documents. Numbers begin again."""

@@ -23,7 +23,7 @@ _REWRITES = {
 
 @dataclass
 class Settings:
-    """What a test may change while the sandbox runs. `__init__.py` lists what each choice stands for."""
+    """What a test may change while the sandbox runs. `readings` lists what each choice stands for."""
 
     # the workspace that GET /me names
     app_id: str = "sandbox1"
@@ -144,6 +144,7 @@ class Workspace:
         self.scroll: Doc | None = None  # the one open scroll of this app
         self.stale: dict[str, list[tuple[float, Doc]]] = {}  # by id of a contact: until when search sees which old state of it
         self._built: dict[str, tuple[object, Any]] = {}  # by name: the stamp, and what was built
+        self.rested: dict[str, None] = {}  # the names of the readings on which answers rested, until somebody clears them
 
     def now(self) -> float:
         return self._now() + self.settings.clock_offset
@@ -173,6 +174,10 @@ class Workspace:
     def app(self) -> Doc:
         """What a seed says about the app itself."""
         return self.store.get("app", "app") or {"id": "app"}
+
+    def rest_on(self, reading: str) -> None:
+        """An answer rests on what is not established, or on what nobody can see."""
+        self.rested[reading] = None
 
     def reuse(self, name: str, stamp: object, build: Callable[[], T]) -> T:
         """What `build` returns; what it returned before under this name, as long as the stamp is the same."""

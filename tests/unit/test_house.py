@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "execute": {"core", "errors"},
     "report": {"kinds", "core", "errors"},
     "sandbox": set(),
-    "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute"},
+    "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute", "sandbox"},
     "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox", "fleet"},
     "api": {"workflow", "manifest", "core", "errors", "report", "intercom", "ledger"},
     "fleet": {"api", "workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger"},

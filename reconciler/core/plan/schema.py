@@ -313,6 +313,8 @@ class PlanDocument(SavedDocument, SubjectDocument):
     calls: NotRequired[list[str]]
     # With `--explain`: how live was read, and why so.
     explain: NotRequired[list[QuestionDocument]]
+    # With `--rehearse`: what became of it on a private copy.
+    rehearsal: NotRequired[dict[str, Any]]
     # The live ids of what was as declared when it was made, by address.
     as_declared: NotRequired[dict[str, str]]
     # What the ledger was seen to be wrong about.

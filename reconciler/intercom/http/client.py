@@ -134,6 +134,8 @@ class Client:
     rand: Callable[[], float] = random.random
     # Asked before each try of a call that may write; raises where nothing more may be written.
     guard: Callable[[], object] | None = None
+    # Told of every answer, with what was asked.
+    hear: Callable[[Request, Reply], object] | None = None
     # Whether every call that may write is refused before it is sent.
     read_only: bool = False
     # Where proxies and TLS authorities are named.
@@ -189,9 +191,14 @@ class Client:
             except HttpError as error:
                 if outcome.reply is None:
                     raise
-                return outcome.reply, error
+                return self._tell_answer(request, outcome.reply), error
             self._enter(request, tries)
-        return outcome, None
+        return self._tell_answer(request, outcome), None
+
+    def _tell_answer(self, request: Request, reply: Reply) -> Reply:
+        if self.hear:
+            self.hear(request, reply)
+        return reply
 
     def pause(self, seconds: float, reason: str) -> None:
         """Wait for something that lasts, unless the run is stopped; people are told why and until when."""

@@ -27,7 +27,7 @@ class Images:
     # Where the shared part is kept.
     home: Home
     # Where the personal part is kept.
-    local: FileHome
+    local: Home
 
     @classmethod
     def here(cls, folder: Path) -> Images:

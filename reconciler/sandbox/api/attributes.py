@@ -130,6 +130,7 @@ def _check_free(ws: Workspace, name: str, model: str) -> None:
             message = f"You already have '{name}' in your {word[other]} data. "
             raise invalid(message + f"To save this as new {word[model]} data, use a different name.")
     if sum(not a["archived"] for a in table.docs.values()) >= LIMIT:
+        ws.rest_on("attribute_limit")
         raise invalid(f"You have reached the limit of {LIMIT} custom attributes")
 
 
@@ -139,6 +140,8 @@ def update(request: Request) -> Doc:
     attribute = ws.store.get("attribute", request.id)
     if attribute is None:
         raise Refusal(404, "field_not_found", "We couldn't find that data attribute to update")
+    if body.get("archived"):
+        ws.rest_on("dependants")
     if body.get("archived") and attribute.get("segments"):
         raise Refusal(422, "data_invalid", "The Data Attribute you are trying to archive has a dependant object")
     changes: Doc = {key: body[key] for key in ("archived", "description", "messenger_writable") if key in body}

@@ -42,7 +42,7 @@ def show(request: Request, company: Doc) -> Doc:
     shown = {"type": "company", "app_id": ws.settings.app_id} | {name: company[name] for name in ALWAYS}
     shown |= {name: company[name] for name in WHERE_SET if company.get(name) is not None}
     shown |= {name: company.get(name, 0) for name in ("monthly_spend", "session_count")}
-    shown["user_count"] = len(ws.store.table("contact").ids("company_user", id))
+    shown["user_count"] = len(ws.store.table("contact").ids("company_user", id)) + company.get("unseen_users", 0)
     shown["tags"] = {"type": "tag.list", "tags": [tags.show(ws.store.table("tag").docs[tag]) for tag in company["tags"]]}
     shown["segments"] = {"type": "segment.list", "segments": segments.show_those_of(ws, "companies", company)}
     shown["plan"] = {"type": "plan", "id": plan["id"], "name": plan["name"]} if plan else {}  # callers write its name
@@ -88,7 +88,11 @@ def upsert(request: Request) -> Doc:
     company_id, name = body.get("company_id"), body.get("name")
     if not company_id and not name:
         raise _bad("company_id")
-    company = ws.store.table("company").first("company_id", company_id or None) or blank(ws, company_id, name)
+    company = ws.store.table("company").first("company_id", company_id or None)
+    if company is None:
+        if not company_id or not name:
+            ws.rest_on("company_by_id" if company_id else "company_by_name")
+        company = blank(ws, company_id, name)
     company = _merge(ws, company, changes)
     if seen_now:
         company["last_request_at"] = ws.clock()
@@ -110,7 +114,11 @@ def _bad(name: str) -> Refusal:
 
 def _check(ws: Workspace, body: Doc, allowed: dict[str, Check]) -> Doc:
     """What the body changes. Raises Refusal for a key that is not allowed and for a wrong type."""
+    if None in body.values():
+        ws.rest_on("company_null")
     for name, value in body.items():
+        if name == "monthly_spend" and is_number(value) and float(str(value)) > LARGEST:
+            ws.rest_on("spend")
         if name not in allowed or (value is not None and not allowed[name](value)):
             raise _bad(name)
     if ws.settings.company_null == "refused" and None in body.values():
@@ -143,6 +151,7 @@ def delete(request: Request) -> Doc:
     """The company is gone after `archive_delay`. The key is `object`, not `type` (DELETE /companies/{id})."""
     ws = request.ws
     company = require_company(ws, request.id)
+    ws.rest_on("company_deleted")
     ws.store.put("company", company | {"leaves_at": ws.now() + ws.settings.archive_delay})
     sweep(ws)
     return {"id": company["id"], "object": "company", "deleted": True}
@@ -169,7 +178,7 @@ def _visible(ws: Workspace, *, everywhere: bool) -> list[Doc]:
     hide = everywhere or ws.settings.hide_userless == "all"
 
     def build() -> list[Doc]:
-        rows = [c for c in companies.docs.values() if not hide or contacts.ids("company_user", c["id"])]
+        rows = [c for c in companies.docs.values() if not hide or contacts.ids("company_user", c["id"]) or c.get("unseen_users")]
         return sorted(rows, key=lambda c: (c.get("last_request_at") or 0, c["seq"]), reverse=True)
 
     return ws.reuse(f"companies {hide}", (companies.changes, contacts.changes), build)
@@ -245,7 +254,9 @@ def attach(request: Request) -> Doc:
 def detach(request: Request) -> Doc:
     ws = request.ws
     contact, company = people.require_live(ws, request.id), require_company(ws, request.params["company_id"])
-    _refuse_missing(company if company["id"] in contact["companies"] else None)
+    if company["id"] not in contact["companies"]:
+        ws.rest_on("detached_missing")
+        raise Refusal(404, "company_not_found", "Company Not Found")
     people.save_without(ws, contact, "companies", company["id"])
     return show(request, company)
 

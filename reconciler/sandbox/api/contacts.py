@@ -35,6 +35,8 @@ def create(request: Request) -> Doc:
     ws, body = request.ws, request.body
     if not any(body.get(name) for name in ("email", "external_id", "role")):
         raise Refusal(400, "parameter_not_found", "One of email, external_id or role is required")
+    for reading in ("archive", "search_delay"):
+        ws.rest_on(reading)
     contact = _merge_body(request, {"id": None, "role": "user", "custom_attributes": {}, "tags": {}, "companies": {}})
     _refuse_conflict(ws, contact)
     contact |= {"id": people.new_id(ws), "seq": ws.number(), "created_at": ws.clock()}
@@ -49,6 +51,8 @@ def update(request: Request) -> Doc:
         # update-contact, API 2.3 reference.
         raise Refusal(400, "client_error", "Contact with user role can't be converted to a lead")
     changed = _merge_body(request, contact)
+    if any(changed.get(name) != contact.get(name) for name in ("external_id", "email", "role")):
+        request.ws.rest_on("archive")
     _refuse_conflict(request.ws, changed)
     return people.show(request, save(request.ws, changed))
 
@@ -72,6 +76,7 @@ def _merge_body(request: Request, contact: Doc) -> Doc:
         changes["language_override"] = code if isinstance(code, str) and len(code) == 2 and code.isalpha() else None
     if ws.settings.email_case == "lowered" and changes.get("email"):
         changes["email"] = changes["email"].lower()
+    _rest_on_values(ws, changes, body)
     changed = contact | changes
     _settle_lead(ws, changed)
     if "custom_attributes" in body:
@@ -79,8 +84,18 @@ def _merge_body(request: Request, contact: Doc) -> Doc:
     return changed
 
 
+def _rest_on_values(ws: Workspace, changes: Doc, body: Doc) -> None:
+    email = body.get("email")
+    if isinstance(email, str) and email != email.lower():
+        ws.rest_on("email_case")
+    if any(body[name] is None for name in changes if name in body):
+        ws.rest_on("null_field")
+
+
 def _settle_lead(ws: Workspace, contact: Doc) -> None:
     """What becomes of the external_id of a lead. Raises Refusal where it is not taken."""
+    if contact["role"] == "lead" and contact.get("external_id"):
+        ws.rest_on("lead_external_id")
     if contact["role"] == "lead" and contact.get("external_id") and ws.settings.lead_external_id != "taken":
         if ws.settings.lead_external_id == "refused":
             raise invalid("external_id is invalid for a lead")
@@ -121,6 +136,8 @@ def _conflict(ws: Workspace, contact: Doc) -> Doc | None:
     if not others and contact.get("email") and contact["role"] == "user":
         # Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685).
         others = [c for c in table.find("mailbox", contact["email"].lower()) if c["id"] != contact["id"] and c["role"] == "user"]
+        if others:
+            ws.rest_on("shared_email")
         others = [c for c in others if not _may_share(ws.settings.shared_email, [external, c.get("external_id")])]
     return max(others, key=is_live, default=None)
 
@@ -182,6 +199,8 @@ def unarchive(request: Request) -> Doc:
         raise Refusal(400, "bad_request", "User has been merged and is not restorable.")
     if contact.get("blocked"):
         raise Refusal(400, "not_restorable", "User was blocked and cannot be recreated")
+    for reading in ("archived", "brought_back") if contact.get("archived") else ("unarchived",):
+        request.ws.rest_on(reading)
     if contact.get("archived"):
         save(request.ws, contact | {"archived": False})
     return _short(contact, archived=False)

@@ -85,6 +85,8 @@ def attach_to_conversation(request: Request) -> Doc:
     """POST /conversations/{id}/tags, API 2.16."""
     ws, conversation, admin = request.ws, _require_conversation(request), _require_admin(request)
     tag = require(ws, "tag", request.body.get("id"))
+    if tag["id"] in conversation["tags"]:
+        ws.rest_on("conversation_attached")
     if tag["id"] not in conversation["tags"] or ws.settings.attached_again == "moves":
         conversation = _save(ws, conversation, {**conversation["tags"], tag["id"]: [ws.clock(), admin]})
     return _show_tag(tag, conversation["tags"][tag["id"]])
@@ -97,6 +99,7 @@ def detach_from_conversation(request: Request) -> Doc:
     tag = require(ws, "tag", request.params["tag_id"])
     how = conversation["tags"].get(tag["id"])
     if how is None:
+        ws.rest_on("conversation_detached")
         if ws.settings.detached_missing == 404:
             raise not_found()
         return tags.show(tag)

@@ -27,19 +27,25 @@ def merge_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object)
         raise invalid("custom_attributes must be an object")
     for name, value in list(new.items()):
         attribute = ws.store.table("attribute").first("name", (model, name))
+        if attribute is None or attribute["archived"]:
+            ws.rest_on("unknown_attribute")
+        if value is None:
+            ws.rest_on("null_attribute")
         if attribute is None and ws.settings.unknown_attribute == "ignored":
             new = {key: given for key, given in new.items() if key != name}
         else:
-            _check_custom(attribute, name, value)
+            _check_custom(ws, attribute, name, value)
     return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
-def _check_custom(attribute: Doc | None, name: str, value: object) -> None:
+def _check_custom(ws: Workspace, attribute: Doc | None, name: str, value: object) -> None:
     # An attribute must exist before somebody writes it (changelog of API 2.0; 400 reported: intercom-ruby#614).
     if attribute is None or attribute["archived"]:
         raise invalid(f"Custom attribute '{name}' does not exist")
     if value is not None and not _CUSTOM[attribute["data_type"]](value):
+        ws.rest_on("wrong_value")
         raise invalid(f"Custom attribute '{name}' must be of type {attribute['data_type']}")
     if value is not None and attribute["options"] and value not in attribute["options"]:
+        ws.rest_on("wrong_value")
         # Announced in April 2026, then withdrawn: whether Intercom does this is not established.
         raise invalid(f"Custom attribute '{name}' must be one of its options")

@@ -28,6 +28,7 @@ OTHER = "workspace: {app_id: other}\n" + CHANGED
 PROTECTED = "policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', state: archived, protect: true}]\n"
 DETACHED = "policy: {links: exact}\ntags: [vip, {name: old}]\ncontacts: [{external_id: '25', tags: []}]\n"
 
+OWNERLESS = "contacts: [{external_id: '25', owner_id: '77'}]\n"
 OWNED = "tags: [{name: vip, owner: '@acme/growth'}]\n"
 
 Before = Callable[[Desk], object]
@@ -143,6 +144,13 @@ BASED = "plan m.yaml --base HEAD --fail-on unexplained"
 OLD_STAYS = "tags: [vip, {name: old, members: free}]\n"
 
 ROWS = (
+    Row("nothing refused", "rehearse plan.json", 0, before=planned(CHANGED)),
+    Row("something refused", "rehearse plan.json", 3, before=planned(OWNERLESS)),
+    Row("refused by a gate", "rehearse plan.json", 3, before=planned(GONE), says="deletes"),
+    Row("stale", "rehearse plan.json", 4, before=then(planned(CHANGED), file("m.yaml", SAME))),
+    Row("edited", "rehearse plan.json", 65, before=then(planned(CHANGED), edit), says="was edited"),
+    Row("no plan", "rehearse m.yaml", 65, says="is not a plan"),
+    Row("without the token", "rehearse plan.json", 1, before=then(planned(CHANGED), variable("INTERCOM_ACCESS_TOKEN", ""))),
     Row("valid", "validate m.yaml", 0),
     Row("broken YAML", "validate m.yaml", 65, "tags: [vip\n", says="m.yaml:"),
     Row("an empty section", "validate m.yaml", 65, "tags:\n", says="m.yaml:1"),
