@@ -19,7 +19,7 @@ def rests_on_the_unseen(rehearsal: Rehearsal) -> set[str]:
     return {address for rest in rehearsal.rests if rest.what in unseen for address in rest.addresses}
 
 
-@settings(max_examples=times(5))
+@settings(max_examples=times(2))
 @given(worlds())
 def test_apply_gives_what_a_rehearsal_said(world: World) -> None:
     with on_route(world) as (route, path):

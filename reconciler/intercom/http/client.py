@@ -357,7 +357,9 @@ class Client:
         # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); an answer to HEAD never has any.
         if is_crowded(content):
             return self._bad(request, f"the answer holds more than {VALUES:,} values", "nothing")
-        body = {} if not content and request.method in ("DELETE", "HEAD") else (request.parse or parse_object)(content)
+        # Whoever hears an answer hears all of it.
+        parse = parse_object if self.hear else request.parse or parse_object
+        body = {} if not content and request.method in ("DELETE", "HEAD") else parse(content)
         if body is None:
             content_type = shorten(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
             return self._bad(request, f"{status} with {content_type} where a JSON object was expected", "look")
