@@ -255,7 +255,7 @@ def test_a_plan_that_is_stale_or_refused_ends_as_its_apply(make_route: MakeRoute
     with pytest.raises(Refused, match=refusal["approve"]):
         play(route, plan)
     digest, _, people = str(refusal["approve"]).partition(":")
-    approved = replace(route, rules=Approvals(given=(Approval(digest, int(people)),)))
+    approved = replace(route, rules=Approvals(on_command_line=(Approval(digest, int(people)),)))
     assert len(play(approved, plan).outcomes) == 1
     path = route.manifest("contacts: [{external_id: '25', name: Zoe}]\n")
     plan = route.saved(path)
