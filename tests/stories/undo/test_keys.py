@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,15 @@ from pyrage import decrypt, x25519
 
 from reconciler.core.model.policy import Policy
 from reconciler.core.plan.approvals import Approvals
+from reconciler.core.plan.saved import write_saved
 from reconciler.errors import ReconcilerError, Stale, Usage
+from reconciler.ledger.homes.images import Images
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.undo import prepare_undo, propose_undo
 from tests.desk.route import WIDE, Route, changes
 from tests.stories.undo.conftest import WASH
-from tests.stories.undo.taking_back import carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, workspace
+from tests.stories.undo.taking_back import Patient, carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, workspace
 
 Identity = x25519.Identity
 HOBAN: dict[str, Any] = {"contacts": [{"external_id": "25", "name": "Hoban", "phone": "+15550108"}]}
@@ -148,6 +154,25 @@ def test_an_undo_is_encrypted_too_to_the_keys_of_today(route: Route, key: Identi
     assert not list(image(route, first).parent.glob("*.private.json"))
     give(route, today)
     assert is_open(route, taken_back)
+
+
+def test_where_the_ledger_cannot_be_used_it_is_encrypted_too(route: Route, key: Identity) -> None:
+    plan = route.saved(route.manifest(sealing(key)))
+    folder = route.folder / "spare"
+    route.ledger = None
+    with route.session() as session:
+        alone = replace(session, images=Images.here(folder))
+        list(carry_out(alone, prepare(alone, plan, planned_manifest(plan)), Patient(route.clock)))
+        (lying,) = (folder / "images").iterdir()
+        assert b"AGE ENCRYPTED FILE" in lying.read_bytes()
+        assert b"Hoban" not in lying.read_bytes()
+        give(route, key)
+        route.clock.now += 60
+        opened = replace(alone, key_file=route.key_file)
+        undo = propose_undo(opened, lying.stem)
+        assert [change.action for change in undo.plan.changes] == ["update"]
+        work = prepare_undo(opened, write_saved(route.kinds, undo.plan, "salt"))
+        assert work.whole.policy.undo_keys == (str(key.to_public()),)
 
 
 def test_the_keys_of_the_policy_file_count_for_an_undo_too(route: Route, key: Identity) -> None:

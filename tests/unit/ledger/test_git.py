@@ -206,6 +206,11 @@ def test_images_are_kept_for_thirty_days_in_a_commit_without_history(remote: Pat
     assert [other.read_preimage(run) for run in ("r-1", "r-2", "stored", "../r-1")] == ['{"tag": "vip"}', "é\n", None, None]
     home.put_preimage("r-3", "{}", clock() + 31 * 86400)
     assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "é\n", "{}"]
+    tip = git(remote, "rev-parse", IMAGES)
+    other.drop_preimages(clock() + 32 * 86400)
+    assert git(remote, "rev-parse", IMAGES) == tip, "nothing is pushed where nothing is too old"
+    other.drop_preimages(clock() + 60 * 86400)
+    assert [home.read_preimage(run) for run in ("r-2", "r-3")] == [None, "{}"]
     assert git(remote, "rev-list", "--count", IMAGES).strip() == "1"
 
 

@@ -127,6 +127,8 @@ def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
         assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == ['{"tag": "vip"}', "{}", None]
         home.put_preimage("r-3", "{}", 31 * 86400.0)
         assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "{}", "{}"]
+        home.drop_preimages(60 * 86400.0)
+        assert [home.read_preimage(run) for run in ("r-2", "r-3")] == [None, "{}"]
 
 
 def test_one_workspace_does_not_wait_for_another(home: PostgresHome) -> None:
