@@ -15,6 +15,7 @@ from pyrage import x25519
 from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import a_clone, git
+from tests.desk.soak import only_in_soak
 from tests.stories.undo.conftest import MAL, SEED, WASH
 
 Identity = x25519.Identity
@@ -44,7 +45,7 @@ def desk(desk: Desk) -> Desk:
     return desk
 
 
-@pytest.fixture(params=["file", "git", "postgresql"])
+@pytest.fixture(params=["file", "git", pytest.param("postgresql", marks=only_in_soak)])
 def home(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -17,9 +17,12 @@ from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import write_saved
 from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.ledger.homes.images import Images
+from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.undo import prepare_undo, propose_undo
+from tests.desk.postgres import Cluster
+from tests.desk.repositories import KEY
 from tests.desk.route import WIDE, Route, changes
 from tests.stories.undo.conftest import WASH
 from tests.stories.undo.taking_back import Patient, carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, workspace
@@ -173,6 +176,29 @@ def test_where_the_ledger_cannot_be_used_it_is_encrypted_too(route: Route, key: 
         assert [change.action for change in undo.plan.changes] == ["update"]
         work = prepare_undo(opened, write_saved(route.kinds, undo.plan, "salt"))
         assert work.whole.policy.undo_keys == (str(key.to_public()),)
+
+
+def test_in_postgresql_it_lies_for_every_machine(route: Route, key: Identity, postgres: Cluster) -> None:
+    address, environ = postgres.database(), {"RECONCILER_LEDGER_KEY": KEY}
+
+    def move(name: str) -> Ledger:
+        assert route.ledger
+        route.ledger.close()
+        ledger = Ledger.open(route.folder / name, create=True, address=address, now=route.clock, environ=environ)
+        assert ledger
+        return ledger
+
+    before, route.ledger = workspace(route), move("here")
+    run(route, name="growth", **sealing(key))
+    ((image,),) = postgres.run("SELECT preimage FROM reconciler.images", address.rpartition("/")[2])
+    assert "AGE ENCRYPTED FILE" in image
+    assert not [planted for planted in ('"Wash"', "Hoban", "5550107", "5550108") if planted in image]
+    route.ledger = move("elsewhere")
+    assert changes(told_of(route)) == []
+    give(route, key)
+    take_back(route)
+    assert workspace(route) == before
+    route.ledger.close()
 
 
 def test_the_keys_of_the_policy_file_count_for_an_undo_too(route: Route, key: Identity) -> None:
