@@ -110,12 +110,12 @@ def test_each_of_several_keys_opens_it_and_those_of_another_time_do_not(route: R
     assert is_open(route, later)
 
 
-@pytest.mark.parametrize("how", ["another run", "words", "no text"])
+@pytest.mark.parametrize("how", ["another run", "no text"])
 def test_what_somebody_changed_is_one_sentence(route: Route, key: Identity, how: str) -> None:
     other = run(route, **sealing(key))
     name = run(route, **sealing(key, contacts=[{"external_id": "25", "name": "Somebody"}]))
     document = json.loads(image(route, name).read_text())
-    sealed = {"another run": json.loads(image(route, other).read_text())["sealed"], "words": "not this", "no text": {"a": 1}}
+    sealed = {"another run": json.loads(image(route, other).read_text())["sealed"], "no text": {"a": 1}}
     image(route, name).write_text(json.dumps({**document, "sealed": sealed[how]}))
     give(route, key)
     with pytest.raises(ReconcilerError, match=f"^the pre-images of the run {name} are damaged.*; undo it by hand$") as bad:

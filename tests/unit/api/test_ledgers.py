@@ -17,7 +17,7 @@ from reconciler.errors import Locked, ReconcilerError, Stale
 from reconciler.sandbox import Sandbox, serve
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_clone, a_copy, around, git, log
-from tests.desk.soak import only_in_soak
+from tests.desk.soak import SOAKS, only_in_soak
 from tests.unit.api.test_functions import TAGS, Host, elsewhere, host
 
 __all__ = ["elsewhere", "host"]
@@ -109,12 +109,12 @@ def test_what_a_plan_saw_is_in_nothing_that_leaves_it(host: Host) -> None:
 
 
 # ── many at once ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-WORKSPACES, THREADS = 40, 8
+WORKSPACES, THREADS = 40 if SOAKS else 16, 8
 
 
 @pytest.fixture(params=["postgresql", pytest.param("file", marks=only_in_soak)])
 def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Host]]:
-    """Forty workspaces, all with one database, or each with a folder of its own."""
+    """Workspaces, all with one database, or each with a folder of its own."""
     with ExitStack() as stack:
         shared = {}
         if request.param == "postgresql":
@@ -128,7 +128,7 @@ def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Host]
         yield made
 
 
-def test_eight_threads_and_forty_workspaces_know_nothing_of_each_other(hosts: list[Host]) -> None:
+def test_eight_threads_and_many_workspaces_know_nothing_of_each_other(hosts: list[Host]) -> None:
     meet = threading.Barrier(THREADS, timeout=60)
 
     def govern(number: int) -> tuple[set[str], list[str]]:
