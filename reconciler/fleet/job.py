@@ -21,6 +21,7 @@ from reconciler.fleet.shape import shape_of
 from reconciler.fleet.states import Result, State, Verb, state_of
 from reconciler.fleet.store import Store
 from reconciler.fleet.tokens import Tokens
+from reconciler.ledger.databases import Databases
 
 # So often a plan that went stale is made anew in one job.
 ANEW = 3
@@ -53,6 +54,8 @@ class Host:
     # Seconds on a clock that is never set, and what waits; None: until the time is over or it is stopped.
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None  # for tests
+    # What the ledgers of its workspaces share; whoever made it closes it.
+    databases: Databases | None = None
     # Told of the calls that each look made, by their methods; from any thread.
     count: Callable[[Mapping[str, int]], object] = lambda calls: None
 
@@ -71,6 +74,7 @@ class Host:
             self.store.folder_of(workspace.app_id),
             ledger=self.store.address if self.store.is_server else "",
             ledger_key=self.ledger_key if self.store.is_server else "",
+            databases=self.databases,
             app_id=workspace.app_id,
             region=workspace.region,
             base_url=workspace.base_url,

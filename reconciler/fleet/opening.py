@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Usage
 from reconciler.fleet.advance import Engine
@@ -19,6 +19,7 @@ from reconciler.fleet.job import Host
 from reconciler.fleet.manifests import Manifests
 from reconciler.fleet.store import FILE, Store
 from reconciler.fleet.tokens import MOST_ROWS, Tokens, run_command
+from reconciler.ledger.databases import Databases
 from reconciler.ledger.folder import our_folder
 from reconciler.ledger.key import KEY_VARIABLE, MAKE_ONE
 from reconciler.manifest.repository import commit_of, origin
@@ -60,10 +61,11 @@ def open_host(
     if is_server(address) and not key:
         raise Usage(f"{KEY_VARIABLE} is missing: the ledgers of this fleet are in {VARIABLE} or `store:`, and it is theirs; {MAKE_ONE}")
     where = os.path.dirname(fleet.file)
-    with closing(Store(address, folder, now)) as store:
+    with closing(Store(address, folder, now)) as store, Databases() as databases:
         tokens, manifests = Tokens(fleet.token, environ, where), Manifests(fleet)
         revision = commit_of([where])[0]
-        yield Host(fleet, store, engine_of(fleet, store), tokens, manifests, who, key, environ, origin(Path(where)), revision, count=count)
+        more: Any = {"repository": origin(Path(where)), "revision": revision, "databases": databases, "count": count}
+        yield Host(fleet, store, engine_of(fleet, store), tokens, manifests, who, key, environ, **more)
 
 
 def renew(host: Host, fleet: Fleet) -> Host:
