@@ -194,7 +194,7 @@ def test_in_postgresql_it_lies_for_every_machine(route: Route, key: Identity, po
     assert "AGE ENCRYPTED FILE" in image
     assert not [planted for planted in ('"Wash"', "Hoban", "5550107", "5550108") if planted in image]
     route.ledger = move("elsewhere")
-    assert changes(told_of(route)) == []
+    assert changes(plan_back(route)) == []
     give(route, key)
     take_back(route)
     assert workspace(route) == before
