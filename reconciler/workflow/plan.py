@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from reconciler.core.compare.comparison import Comparison, add_notes, as_declared
@@ -12,7 +12,7 @@ from reconciler.core.compare.drift import keep_drift, measure_drift
 from reconciler.core.compare.merge import NO_CARRIERS, hold_back
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change
+from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, govern, hold_to_approvals
@@ -67,7 +67,7 @@ def propose(
     comparison = _count(session, replace(comparison, live=live), scope)
     comparison = add_notes(comparison, renames(session, comparison))
     comparison = comparison if scope.moved else with_retiring(session, comparison, scope)
-    plan = replace(make_plan(comparison, scope, session.client.version), rest=(*part.rest, *others))
+    plan = _add_rest(make_plan(comparison, scope, session.client.version), part.rest, others)
     if scope.moved:
         drift = replace(measure_drift(comparison), trails=follow(session, comparison))
         plan = replace(plan, drift=drift, notes=trace(session, comparison, plan.notes))
@@ -82,6 +82,12 @@ def _part_rules(comparison: Comparison, scope: Scope) -> tuple[Comparison, tuple
     if scope.rules:
         return keep_due(comparison)
     return (leave_rules if scope.moved else leave_due)(comparison), ()
+
+
+def _add_rest(plan: Plan, rest: Sequence[Change], others: Sequence[Change]) -> Plan:
+    """The plan with what is left out of it: with the `rest` also of rules, which were not applied then; `others` are none of theirs."""
+    applied = plan.rule_targets - {change.target for change in rest if isinstance(change, LinkChange)}
+    return replace(plan, rest=(*rest, *others), rule_targets=applied)
 
 
 def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison:

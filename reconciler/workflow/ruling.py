@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.compare.ruled import governs, list_losing
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.rule import Membership, Rule
@@ -45,6 +47,8 @@ def with_members(session: Session, observer: Observer, manifest: Manifest, live:
         return live
     from reconciler.intercom.membership import Reading
 
+    for rule in wanted.values():
+        _refuse_unmade(observer.kinds, manifest, live, rule)
     start = Counter(session.client.sent)
     reading = Reading(observer, observer.kinds, session.here, by_their_clock(session), beside.days)
     members = {}
@@ -57,6 +61,24 @@ def with_members(session: Session, observer: Observer, manifest: Manifest, live:
         except Usage as error:
             raise Refused([f"rule: {rule.mark}: {str(error).removeprefix('--')}"]) from None
     return replace(live, members=members, reads=live.reads + (Counter(session.client.sent) - start).total())
+
+
+def _refuse_unmade(kinds: Kinds, manifest: Manifest, live: Snapshot, rule: Rule) -> None:
+    """Raises Refused for a condition on custom values of which the manifest declares that they can be, and that cannot be yet."""
+    from reconciler.core.search.language import list_conditions, parse
+    from reconciler.core.search.query import list_prefixes
+
+    assert kinds.ruling is not None
+    links = {key: kinds.links[kinds.ruling.through[key]] for key in rule.through}
+    asked = [(kinds[rule.link.source], rule.where), *((kinds[links[key].target], text) for key, text in rule.through.items())]
+    for kind, text in asked:
+        fields = [condition.field for condition in list_conditions(parse(text))] if text else []
+        for prefix, typed_by in list_prefixes(kind).items():
+            names = (Address(typed_by, field.removeprefix(prefix)) for field in fields if field.startswith(prefix))
+            for address in (a for a in names if a in manifest.resources and a not in live.pairs):
+                raise Refused(
+                    [f"rule: {rule.mark}: {address} is declared, and not live yet; apply --target {shlex.quote(str(address))} first"]
+                )
 
 
 def _check(reading: Reading, rule: Rule, members: Membership, losing: Set[str], *, writes: bool) -> Membership:

@@ -134,6 +134,21 @@ def test_a_list_of_companies_leaves_the_tag_to_its_rule(make_route: MakeRoute) -
     assert route.document(path)["changes"] == []
 
 
+def test_a_list_of_companies_says_of_a_tag_whose_rule_is_about_contacts_only_what_it_writes(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    route.box.seed({"companies": [{"company_id": n, "tags": ["vip"]} for n in ("1", "2", "3")]})
+    rule = {"tag": "vip", "on": "contacts", "where": "external_id in (u1, u2)"}
+    companies = [
+        {"company_id": "1", "tags": [{"tag": "vip", "state": "absent"}]},
+        {"company_id": "2", "tags": []},
+        {"company_id": "4", "tags": ["vip"]},
+    ]
+    path = written(route, rule, companies=companies, policy={**WIDE, "links": "exact"})
+    route.converge(path)
+    assert having(route, "vip") == {"2", "3", "4"}
+    assert route.document(path)["changes"] == []
+
+
 @pytest.mark.parametrize("number", [70, pytest.param(10_050, marks=only_in_soak)])
 def test_companies_are_read_page_by_page_and_by_the_scroll_past_ten_thousand(make_route: MakeRoute, number: int) -> None:
     attributes = [{"name": "tier", "model": "company", "data_type": "integer"}]

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from reconciler.core.model.address import Address
 from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
+from reconciler.errors import Refused
 from reconciler.manifest.read import read_manifest
 from reconciler.report.explain import as_document
 from reconciler.report.explaining import lines
 from reconciler.workflow.explain import explain_one
 from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
-from tests.stories.test_rules import LONG, RULE, having, put, seed, shown, written
+from tests.stories.test_rules import DUE, LONG, RULE, gates, having, put, seed, shown, written
 
 
 def notes(plan: PlanDocument, topic: str) -> list[str]:
@@ -136,3 +139,48 @@ def test_explain_reads_no_rule_that_cannot_reach_it(make_route: MakeRoute) -> No
     document, _ = explained(route, path, Address("company", "1"))
     assert "POST /contacts/search" not in {f"{request.method} {request.path}" for request in route.box.requests}
     assert [c["action"] for c in document["plan"]["changes"]] == ["update"]
+
+
+def test_a_rule_of_which_a_part_was_left_out_is_still_to_be_applied(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    people = [{"external_id": "u1", "name": "Zoe"}]
+    route.converge(route.manifest({"name": "growth", "policy": WIDE, "tags": ["pro", "vip"], "contacts": people}))
+    base = read_manifest([str(written(route, contacts=people))])
+    path = written(route, contacts=[{"external_id": "u1", "name": "Zoë"}])
+    plan = route.saved(path, scope=Scope(since=base))
+    assert shown(plan) == ["update contact/u1"]
+    route.apply(plan)
+    assert having(route) == set()
+    assert {c["cause"] for c in route.document(path)["changes"]} == {"config"}
+
+
+@pytest.mark.parametrize("links", ["declared", "additive"])
+def test_a_merge_moves_nobody_of_whom_a_rule_alone_says_whether_they_have_it(make_route: MakeRoute, links: str) -> None:
+    route = make_route(seed(tags=["vip", "old"]), ledger=True)
+    route.box.seed(
+        {"contacts": [{"external_id": n, "tags": ["old"]} for n in ("u0", "u1", "u2")], "companies": [{"company_id": "1", "tags": ["old"]}]}
+    )
+    rule = RULE if links == "declared" else {**RULE, "links": links}
+    path = written(route, rule, tags=[{"name": "pro", "merged_from": ["old"]}, "vip"])
+    plan = route.saved(path)
+    matching = {f"u{n}" for n in range(1, 12, 2)}
+    if links == "declared":
+        assert notes(plan, "merging")[0].startswith("of its contacts those get tag/pro who match the rule of that (at ")
+    route.apply(plan)
+    assert having(route) == (matching if links == "declared" else matching | {"u0", "u2"})
+    store = route.box.ws.store
+    (new,) = (i for i, doc in store.table("tag").docs.items() if doc["name"] == "pro")
+    assert [doc["company_id"] for doc in store.table("company").docs.values() if new in doc["tags"]] == ["1"]
+    assert having(route, "old") == set()
+    route.clock.now += LONG
+    assert route.document(path)["changes"] == route.document(path, scope=DUE)["changes"] == []
+
+
+def test_a_condition_on_values_that_cannot_be_yet_says_what_to_apply_first(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    more = {"attributes": [{"name": "tier", "model": "contact", "data_type": "integer"}]}
+    path = written(route, {**RULE, "where": "custom_attributes.tier > 1", "expect": {"min": 0}}, **more)
+    with pytest.raises(Refused, match="attribute/tier is declared, and not live yet; apply --target attribute/tier first"):
+        route.planned(path)
+    route.apply(route.saved(path, scope=Scope(target=("attribute/tier",))))
+    assert gates(route.document(path)) == []

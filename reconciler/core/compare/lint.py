@@ -127,6 +127,10 @@ def _find_deprecated_use(section: _Section) -> Found:
                 new = leaving[end]
                 now = f"name {quote(new.key)} instead" if new else "take it out"
                 yield replace(resource, mark=_find_line(resource, below)), f"{_call(section, resources[end])} is deprecated", now
+    for end, rule in section.manifest.rules.items():
+        if end in leaving:
+            text = f"{_call(section, resources[end])} is deprecated, and has a rule"
+            yield replace(resources[end], mark=rule.mark), text, "take the rule out, or let it give what is used instead"
 
 
 def _find_line(resource: Resource, below: int) -> Mark:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from reconciler.core.compare.cause import find_causes
 from reconciler.core.compare.comparison import Comparison, add_notes
 from reconciler.core.compare.named import find_name
+from reconciler.core.compare.ruled import is_sole
 from reconciler.core.model.ability import Members
 from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
@@ -80,6 +81,7 @@ def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
             notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, is_open=True))
             continue
         changes.append(change)
+        notes += _note_ruled(comparison, change)
         moves = list(find_moves(comparison, change, carriers)) if isinstance(change, ThingChange) else []
         new = [move for move in moves if move.subject not in subjects]
         subjects |= {move.subject for move in new}
@@ -97,9 +99,18 @@ def _note_moving(kinds: Kinds, merge: Change, moves: Sequence[LinkChange], new: 
         yield Note(MOVING, f"{section} ({number:,}) get {into} and lose this one, in {calls[section]:,} calls", merge.address, merge.mark)
 
 
+def _note_ruled(comparison: Comparison, merge: Change) -> Iterator[Note]:
+    """A note that a rule, and no merge, says who gets what stays."""
+    into = merge.into if isinstance(merge, ThingChange) else None
+    rule = comparison.manifest.rules.get(into) if into else None
+    if rule and is_sole(rule):
+        section = comparison.kinds[rule.link.source].section
+        yield Note(MERGING, f"of its {section} those get {into} who match the rule of that (at {rule.mark})", merge.address, merge.mark)
+
+
 def find_moves(comparison: Comparison, merge: ThingChange, carriers: Carriers) -> Iterator[LinkChange]:
     """The links that those who carry what goes do not have yet, and of what else is moved those that go then. Whose own entry leaves out
-    what stays does not get it."""
+    what stays does not get it, nor is anybody moved of whom a rule alone says whether they have it."""
     if merge.into is None:
         return
     live, into = comparison.live, merge.into
@@ -107,7 +118,9 @@ def find_moves(comparison: Comparison, merge: ThingChange, carriers: Carriers) -
     carriers_by_thing, key = add_seen(comparison.kinds, live, (old, new), carriers), _find_key(comparison, into)
     names = {(address.kind, live_id): address for address, live_id in live.pairs.items()}
     links = {members.link for members in list_others(comparison.kinds, merge)}
-    for link, ids in sorted(carriers_by_thing[old].items()):
+    rule = comparison.manifest.rules.get(into)
+    ruled = {rule.link} if rule and is_sole(rule) else set()
+    for link, ids in sorted(item for item in carriers_by_thing[old].items() if item[0] not in ruled):
         has, people = carriers_by_thing[new].get(link, set()), 1 if link.source in comparison.kinds.persons else None
         for source_id in sorted(ids if link in links else ids - has):
             address = names.get((link.source, source_id)) or address_by(link.source, "id", source_id)

@@ -80,6 +80,11 @@ class _Sides:
             draft.changes.append(change)
 
 
+def is_sole(rule: Rule) -> bool:
+    """Whether a rule alone says who has what it is about: whoever does not match loses it, however they got it."""
+    return rule.links == "declared"
+
+
 def list_losing(recorded: Recorded, rule: Rule, members: Membership, target_id: str | None, now: float) -> Set[str]:
     """Who has what a rule is about and is to lose it; `now` is in Unix seconds."""
     if rule.links == "additive":

@@ -193,6 +193,14 @@ def test_without_a_path_the_manifest_here_is_meant(desk: Desk) -> None:
     assert desk.out == EXPECTED
 
 
+def test_a_rule_of_what_is_deprecated_is_told_where_it_stands(desk: Desk) -> None:
+    tags = "[vip, {name: old, state: deprecated, replaced_by: vip}]"
+    rules = "- {tag: vip, on: contacts, include: [a]}\n- {tag: OLD, on: contacts, include: [a]}\n"
+    assert desk("lint", "m.yaml", m=f"policy: {{lint: {{owner: off, description: off}}}}\ntags: {tags}\nrules:\n{rules}") == 0
+    now = "take the rule out, or let it give what is used instead"
+    assert desk.out == f"m.yaml:5:3: warning [deprecated_use] tag 'old' is deprecated, and has a rule; {now}\n"
+
+
 def test_who_names_what_is_deprecated_is_told_what_to_name_instead(desk: Desk) -> None:
     links = "".join(f"  - {{external_id: '{n}', tags: [old, vip]}}\n" for n in range(5))
     newer = "{name: newer, state: deprecated, replaced_by: vip}"
