@@ -17,10 +17,11 @@ T = TypeVar("T")
 
 # Seconds for which a write waits for another process.
 _BUSY = 30
-# Named, so that it is imported where there is a ledger in SQLite.
-registry.register("sqlite.shared", "reconciler.ledger.dialect", "SharedDialect")
+# Named, so that each is imported where there is such a ledger.
+registry.register("sqlite.shared", "reconciler.ledger.dialects.sqlite", "SharedDialect")
+registry.register("postgresql.shared", "reconciler.ledger.dialects.postgres", "SharedDialect")
 # What was compiled for any ledger of this process.
-_COMPILED: LRUCache[Any, Any] = LRUCache(500)
+COMPILED: LRUCache[Any, Any] = LRUCache(500)
 
 
 def engine_for(url: str | URL) -> Engine:
@@ -36,7 +37,7 @@ def engine_for(url: str | URL) -> Engine:
         hide_parameters=True,
         json_deserializer=parse_json,
         connect_args=arguments,
-        execution_options={"compiled_cache": _COMPILED},
+        execution_options={"compiled_cache": COMPILED},
         **alone,
     )
     event.listen(engine, "connect", _prepare)

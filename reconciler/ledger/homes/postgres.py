@@ -16,6 +16,7 @@ from reconciler.core.model.jsons import parse_json
 from reconciler.core.undo.preimage import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
+from reconciler.ledger.database import COMPILED
 from reconciler.ledger.databases import Databases
 from reconciler.ledger.errors import LedgerUnusable, locked_by, unusable
 from reconciler.ledger.homes.file import FileHome
@@ -47,7 +48,7 @@ class PostgresHome:
 
     def __init__(self, address: str, folder: Path | None = None, databases: Databases | None = None) -> None:
         try:
-            self._url = make_url(address).set(drivername="postgresql+psycopg")
+            self._url = make_url(address).set(drivername="postgresql+shared")
         except (ArgumentError, ValueError):
             raise Usage("--ledger: the address cannot be read; write postgresql://HOST:PORT/DATABASE") from None
         # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
@@ -149,7 +150,7 @@ class PostgresHome:
 
     def _connect(self, **how: Any) -> Engine:
         own = {name: value for name, value in _LINE.items() if name not in self._url.query}
-        options = {"schema_translate_map": {None: OURS}}
+        options = {"schema_translate_map": {None: OURS}, "compiled_cache": COMPILED}
         with unusable(self.place):
             engine: dict[str, Any] = {"hide_parameters": True, "json_deserializer": parse_json, "execution_options": options}
             return create_engine(self._url, connect_args=own, **engine, **how)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import CacheStats
+
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.record import Record
@@ -71,3 +74,15 @@ def known(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str
 def lost(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
     """Whether what is live at an address came there by a create of ours whose answer was lost."""
     return ledger.read_recorded(head.app_id, head.name).has_lost_create(address)
+
+
+def list_compiled(engine: Engine) -> list[str]:
+    """The statements that an engine compiles from now on, instead of finding them where they are kept."""
+    compiled: list[str] = []
+
+    def look(*execution: Any) -> None:
+        statement, context = execution[2], execution[4]
+        compiled.extend([statement] if context.cache_hit is CacheStats.CACHE_MISS else [])
+
+    event.listen(engine, "before_cursor_execute", look)
+    return compiled

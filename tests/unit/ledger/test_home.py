@@ -9,13 +9,11 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import CacheStats
 
 from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.errors import Locked, ReconcilerError, Usage
@@ -26,7 +24,7 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite
 from tests.desk.clock import Clock
 from tests.desk.soak import times
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, list_compiled, write
 
 KEY = "0f" * 32
 DAY = 86400.0
@@ -247,15 +245,9 @@ def test_a_schema_that_this_release_does_not_know_is_refused(folder: Path, sql: 
 
 
 def test_what_was_compiled_for_one_ledger_serves_the_next(tmp_path: Path) -> None:
-    compiled: list[str] = []
-
-    def look(*how: Any) -> None:
-        compiled.extend([how[2]] if how[4].cache_hit is CacheStats.CACHE_MISS else [])
-
     for name in ("one", "two"):
-        compiled.clear()
         engine = engine_for(f"sqlite:///{a_written_folder(tmp_path / name)}/ledger.db")
-        event.listen(engine, "before_cursor_execute", look)
+        compiled = list_compiled(engine)
         with Ledger(FileHome(tmp_path / name), engine, bytes.fromhex((tmp_path / name / "key").read_text())) as ledger:
             assert known(ledger) == "c-1"
     assert compiled == []

@@ -22,7 +22,7 @@ from reconciler.ledger.tables import RUNS
 from tests.desk.clock import Clock
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
-from tests.unit.ledger.changes import APP, HEAD, VIP, known, write
+from tests.unit.ledger.changes import APP, HEAD, VIP, known, list_compiled, write
 
 
 @pytest.fixture
@@ -99,6 +99,16 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
     with a_ledger(clerk) as ledger, ledger.lock(APP, "clerk", Clock(1_767_225_600.0).waiting()):
         write(ledger)
         assert known(ledger) == "c-1"
+
+
+def test_what_was_compiled_for_one_ledger_serves_the_next(address: str) -> None:
+    for _ in range(2):
+        home = PostgresHome(address)
+        engine = home.engine(create=True)
+        compiled = list_compiled(engine)
+        with Ledger(home, engine, bytes.fromhex(KEY)) as ledger:
+            assert ledger.read_recorded(APP).there
+    assert compiled == []
 
 
 def test_a_read_is_one_moment_and_waits_for_no_writer(home: PostgresHome) -> None:
