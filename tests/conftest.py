@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
-from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -20,6 +16,7 @@ from hypothesis import settings
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from tests.desk.clock import Clock
+from tests.desk.ledgers import a_new_ledger
 from tests.desk.route import Route
 from tests.desk.soak import SOAKS
 from tests.referee.plugin import Referee
@@ -76,17 +73,6 @@ def _nobodys_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.undo()
 
 
-@cache
-def a_new_ledger() -> Path:
-    """The folder of a ledger without a run, made once in a process: to make its tables takes longer than most stories."""
-    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-    atexit.register(rmtree, folder)
-    ledger = Ledger.open(folder / "new", create=True, environ={})
-    assert ledger
-    ledger.close()
-    return folder / "new"
-
-
 @pytest.fixture
 def make_route(tmp_path: Path) -> Iterator[MakeRoute]:
     """Makes routes: `make_route(seed, ledger=True, search_delay=600)`."""
@@ -100,7 +86,7 @@ def make_route(tmp_path: Path) -> Iterator[MakeRoute]:
                 box.seed(seed)
             # Another workspace has other ids, so each has a ledger of its own.
             folder = tmp_path / (f".reconciler-{len(made)}" if made else ".reconciler")
-            opened = Ledger.open(copytree(a_new_ledger(), folder), create=True, now=clock) if ledger else None
+            opened = Ledger.open(a_new_ledger(folder), create=True, now=clock) if ledger else None
             if opened:
                 stack.enter_context(opened)
             made.append(folder)

@@ -110,7 +110,7 @@ def _check(route: Route, manifest: Doc) -> None:
         assert end in gone or (link, source, end, Action.DETACH) in links, (names, now, end)
 
 
-@settings(max_examples=times(15))
+@settings(max_examples=times(10))
 @given(seeds(), st.lists(manifests(), min_size=1, max_size=3), st.sampled_from(SERVERS))
 def test_whatever_a_server_makes_of_names_only_what_the_plan_shows_by_its_id_is_touched(seed: Doc, written: list[Doc], server: str) -> None:
     with on_route(World(seed, {}, {}, ledger=True)) as (route, _):

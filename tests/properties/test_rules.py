@@ -13,6 +13,7 @@ from reconciler.core.plan.scope import Scope
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from tests.desk.clock import Clock
+from tests.desk.ledgers import a_new_ledger
 from tests.desk.route import Route
 from tests.desk.soak import SOAKS, times
 from tests.stories.test_rules import having, put, seed, written
@@ -28,7 +29,7 @@ TURNS = 7 if SOAKS else 5
 def test_nobody_flaps_while_the_search_lags(tmp_path_factory: pytest.TempPathFactory, number: int) -> None:
     chance, clock = random.Random(number), Clock()
     folder = tmp_path_factory.mktemp("rules")
-    opened = Ledger.open(folder / ".reconciler", create=True, now=clock)
+    opened = Ledger.open(a_new_ledger(folder / ".reconciler"), create=True, now=clock)
     assert opened
     with Sandbox(now=clock, update_delay=LAG) as box, opened as ledger:
         box.seed(seed(12))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from tests.desk.clock import Clock
+from tests.desk.ledgers import a_new_ledger
 from tests.desk.route import WIDE, Route
 
 Doc = dict[str, Any]
@@ -240,7 +241,7 @@ def on_route(world: World) -> Iterator[tuple[Route, Path]]:
         clock = Clock()
         box = stack.enter_context(Sandbox(now=clock, **world.how))
         box.seed(world.seed)
-        ledger = Ledger.open(folder / ".reconciler", create=True, now=clock) if world.ledger else None
+        ledger = Ledger.open(a_new_ledger(folder / ".reconciler"), create=True, now=clock) if world.ledger else None
         if ledger:
             stack.enter_context(ledger)
         route = Route(box, folder, clock, ledger)

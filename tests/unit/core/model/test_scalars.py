@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -20,6 +20,7 @@ from reconciler.core.model.scalars import Email, Flag, Name, Text, Time, Whole, 
 from reconciler.core.model.spelling import fold, skeleton
 from reconciler.core.model.times import parse_time
 from reconciler.core.model.written import Plain, Scalar, as_yaml, quote_visibly, trim
+from tests.desk.soak import times
 
 LIKE_NUMBERS = ["007", "1.10", "no", "NO", "on", "yes", "+15551234567", "2014-03-11", "0x1F", "0o17", "1_000", "12:30:45", ".inf", ".nan"]
 LIKE_NUMBERS += ["72225e2", "01443e5", "0e1234", "2026", "true", "=", "nullish", "-"]
@@ -145,11 +146,13 @@ def test_an_email_is_kept_as_written() -> None:
     assert entry(email=Plain("Kaylee+x@Serenity.example")).email == "Kaylee+x@Serenity.example"
 
 
+@settings(max_examples=times(30))
 @given(st.emails() | st.text())
 def test_every_mask_is_known_as_one(text: str) -> None:
     assert is_mask(mask(text))
 
 
+@settings(max_examples=times(30))
 @given(st.emails(), st.text("ab @.\"'(<:/,\n"), st.text("ab @.\"')>:/,\n"))
 def test_no_text_that_a_report_masked_can_be_written_back(email: str, before: str, after: str) -> None:
     masked = hide(f"{before} {email} {after}", personal=False)
