@@ -30,9 +30,9 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def run(*command: str | Path, **environ: str) -> str:
+def run(*command: str | Path, within: Path = ROOT, **environ: str) -> str:
     ended = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=100, env=os.environ | environ, cwd=ROOT, check=False
+        list(map(str, command)), capture_output=True, text=True, timeout=100, env=os.environ | environ, cwd=within, check=False
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -139,31 +139,36 @@ def test_the_source_distribution_holds_the_project_and_nothing_of_this_machine(b
     assert folders & {".venv", ".git", ".reconciler", ".hypothesis", "__pycache__"} == set()
 
 
-@pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
-def test_what_is_built_installs_and_every_verb_answers_from_it(pattern: str, built: Path, tmp_path: Path) -> None:
+def contents(wheel: Path) -> dict[str, int]:
+    """The files of a wheel, and the checksum of each."""
+    with zipfile.ZipFile(wheel) as packed:
+        return {member.filename: member.CRC for member in packed.infolist()}
+
+
+def test_the_source_distribution_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
+    """Without a registry, and in a folder that holds no copy of the project."""
+    (wheel,), (source,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    with tarfile.open(source) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path / "again", within=unpacked)
+    (again,) = (tmp_path / "again").glob("*.whl")
+    assert contents(again) == contents(wheel)
+
+
+def test_what_is_built_installs_and_every_verb_answers_from_it(built: Path, tmp_path: Path) -> None:
     """Over the packages of the tests, without a registry; in a folder that holds no copy of the project."""
-    (package,) = built.glob(pattern)
+    (package,) = built.glob("*.whl")
     venv.create(tmp_path / "clean", with_pip=False)
     python = tmp_path / "clean" / "bin" / "python"
     (site,) = (tmp_path / "clean" / "lib").glob("python*/site-packages")
     (site / "packages-of-the-tests.pth").write_text(f"{Path(yaml.__file__).parents[1]}\n")
-    install = (
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--quiet",
-        "--no-index",
-        "--no-deps",
-        "--no-build-isolation",
-        "--ignore-installed",
-    )
+    install = ("-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--ignore-installed")
     run(sys.executable, *install, package)
-    run(python, "-c", f"import os; os.chdir({str(tmp_path)!r})\n{ANSWERS}")
+    run(python, "-c", ANSWERS, within=tmp_path, PYTHONPATH="")
     script = tmp_path / "clean" / "bin" / "reconciler"
-    assert run(script, "--version") == f"reconciler, version {__version__}\n"
-    assert run(script, "--help").startswith("Usage: reconciler ")
+    assert run(script, "--version", within=tmp_path, PYTHONPATH="") == f"reconciler, version {__version__}\n"
+    assert run(script, "--help", within=tmp_path, PYTHONPATH="").startswith("Usage: reconciler ")
 
 
 # Run where a package is installed: each verb, and each verb below it, answers from there.
