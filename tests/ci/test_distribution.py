@@ -99,8 +99,8 @@ def test_the_hooks_run_as_they_are_declared(tmp_path: Path) -> None:
 
 
 def test_completion_names_the_verbs_and_ends_well() -> None:
-    asked = {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": "reconciler dr", "COMP_CWORD": "1"}
-    assert run(sys.executable, "-m", "reconciler", **asked) == "plain,drift\n"
+    script = (sys.executable, "-m", "reconciler")
+    assert run(*script, _RECONCILER_COMPLETE="bash_complete", COMP_WORDS="reconciler dr", COMP_CWORD="1") == "plain,drift\n"
 
 
 @pytest.fixture(scope="module")
