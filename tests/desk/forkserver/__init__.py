@@ -65,7 +65,7 @@ def programs() -> Path:
     """A folder whose `reconciler` is such a process, for the PATH of a shell."""
     path = server().with_name("bin") / "reconciler"
     path.parent.mkdir()
-    path.write_text(f"#!/bin/sh\nexec '{sys.executable}' -IS '{HERE / 'wire.py'}' '{server()}' \"$@\"\n", encoding="utf-8")
+    path.write_text(f"#!/bin/sh\nexec '{sys.executable}' -IS '{HERE / 'standin.py'}' '{server()}' \"$@\"\n", encoding="utf-8")
     path.chmod(0o755)
     return path.parent
 

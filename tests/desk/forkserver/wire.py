@@ -1,14 +1,10 @@
-"""What goes between a caller and the server; as a script, the `reconciler` that shells start: it asks for a process and ends as that ends.
+"""What goes between a caller and the server."""
 
-A script has nothing of ours on its path, and imports no more than it needs.
-"""
+from __future__ import annotations
 
-import json
-import os
+import marshal
 import select
-import signal
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -23,7 +19,7 @@ class Line:
     def __init__(self, server: str, arguments: Sequence[str], folder: str, environ: Mapping[str, str], streams: Sequence[int]) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(server)
-        text = json.dumps([list(arguments), folder, dict(environ)]).encode()
+        text = marshal.dumps((list(arguments), folder, dict(environ)))
         socket.send_fds(self._socket, [len(text).to_bytes(_LENGTH, "big")], list(streams))
         self._socket.sendall(text)
         self._told: IO[bytes] = self._socket.makefile("rb")
@@ -44,21 +40,8 @@ def heard(connection: socket.socket) -> tuple[Asked, list[int]]:
     """What a caller asked for, and the streams that came with it. Raises OSError or ValueError where he is gone."""
     length, streams, _, _ = socket.recv_fds(connection, _LENGTH, 3)
     with connection.makefile("rb") as stream:
-        arguments, folder, environ = json.loads(stream.read(int.from_bytes(length, "big")))
+        text = stream.read(size := int.from_bytes(length, "big"))
+    if not size or len(text) != size:
+        raise ValueError("the caller is gone")
+    arguments, folder, environ = marshal.loads(text)
     return (arguments, folder, environ), streams
-
-
-def _stand_in(server: str, arguments: Sequence[str]) -> None:
-    line = Line(server, arguments, os.getcwd(), os.environ, (0, 1, 2))
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, lambda number, _: os.kill(line.pid, number))
-    code = line.end()
-    if code < 0:
-        if code != -signal.SIGKILL:
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
-
-
-if __name__ == "__main__":
-    _stand_in(sys.argv[1], sys.argv[2:])
