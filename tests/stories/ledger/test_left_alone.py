@@ -67,7 +67,7 @@ LEAVE = (
 
 
 # What else is written meanwhile makes no difference; of a list that is left out it might.
-TOUCHED = (left_by_another_file, left_with_its_list)
+TOUCHED = (leave_in_another_file, leave_with_its_list)
 
 
 @pytest.mark.parametrize(
