@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.fleet.file import is_server
 from reconciler.fleet.fleet import Fleet, Workspace
 from reconciler.manifest.files import on_disk
-from reconciler.manifest.layers import Layers, sort_out
+from reconciler.manifest.layers import BASE, Layers, env_of, paths_with_overlays, sort_out
 from reconciler.workflow.ground import check_name
 
 # So many manifests are kept: those of a group are the same, unless each workspace has variables of its own.
@@ -26,7 +27,7 @@ class Manifests:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet, self._lock = fleet, threading.Lock()
         self._read: dict[tuple[object, ...], Manifest] = {}
-        self._known: dict[tuple[_Paths, _Paths], _Paths] = {}
+        self._known: dict[_Paths, frozenset[str]] = {}
 
     def of(self, workspace: Workspace) -> Manifest:
         """The manifest of a workspace. Raises Invalid."""
@@ -53,11 +54,12 @@ class Manifests:
 
     def _envs(self, paths: _Paths, names: _Paths) -> _Paths:
         """Those of these names of which the files have overlays, the weakest first."""
-        if (paths, names) not in self._known:
-            layers = Layers(names)
-            known = sort_out(on_disk(paths, layers), paths, layers).environments
-            self._known[paths, names] = tuple(name for name in names if name in known)
-        return self._known[paths, names]
+        if paths not in self._known:
+            source = on_disk(paths)
+            self._known[paths] = sort_out(source, paths, BASE).environments | {env_of(name) for name in source.names}
+        # Of a path that names a file, overlays lie beside that.
+        beside = {env_of(path) for path in paths_with_overlays(paths, Layers(names)) if path not in paths and os.path.isfile(path)}
+        return tuple(name for name in names if name in self._known[paths] | beside)
 
 
 def check_manifests(fleet: Fleet) -> int:

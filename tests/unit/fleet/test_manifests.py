@@ -37,6 +37,16 @@ def test_overlays_are_those_of_its_groups_and_its_own(tmp_path: Path) -> None:
     assert check_manifests(fleet(tmp_path, **files)) == 3
 
 
+def test_an_overlay_lies_beside_a_manifest_that_is_named_as_a_file_too(tmp_path: Path) -> None:
+    files = {"fleet.yaml": (HEAD + WORKSPACES).replace("[intercom]", "[intercom/tags.yaml]"), "intercom/tags.ccc3.yaml": "tags: [europe]\n"}
+    assert tags(fleet(tmp_path, **files)) == {"aaa1": {"tag/vip"}, "bbb2": {"tag/vip"}, "ccc3": {"tag/vip", "tag/europe"}}
+
+
+def test_an_environment_without_an_overlay_is_listed_in_the_manifest(tmp_path: Path) -> None:
+    listed = "envs: {ccc3: {sections: []}}\ntags: [vip]\n"
+    assert tags(fleet(tmp_path, **{"intercom/tags.yaml": listed})) == {"aaa1": {"tag/vip"}, "bbb2": {"tag/vip"}, "ccc3": set()}
+
+
 def test_a_group_brings_manifests_and_a_workspace_variables(tmp_path: Path) -> None:
     declared = tags(
         fleet(tmp_path, **{"big.yaml": "tags: [key-account]\n", "intercom/tags.yaml": 'tags: ["${RECONCILER_VAR_BRAND:-none}"]\n'})
