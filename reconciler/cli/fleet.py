@@ -70,10 +70,12 @@ def validate(file: Path) -> None:
     from reconciler.fleet.manifests import check_manifests
 
     read = read_fleet(str(file))
-    number = check_manifests(read)
+    number, unused = check_manifests(read)
     if read.command:
-        click.echo("valid, but for the workspaces, which a command lists: it is not run here", err=True)
+        click.echo("valid, but for the workspaces and their manifests: a command lists them, and it is not run here", err=True)
         return
+    if unused:
+        _say(f"note: no group and no workspace is called {', '.join(unused)}, so nobody gets the overlays of that name")
     count = len(read.workspaces)
     manifests = "one manifest" if number == 1 else f"{number:,} manifests"
     click.echo(f"valid: {count:,} {'workspace' if count == 1 else 'workspaces'}, {manifests}", err=True)

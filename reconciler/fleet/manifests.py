@@ -48,6 +48,11 @@ class Manifests:
         with self._lock:
             return frozenset((*named, *(file for manifest in self._read.values() for file in manifest.files)))
 
+    @property
+    def environments(self) -> frozenset[str]:
+        """All environments of which the files that were read know."""
+        return frozenset(name for names in self._known.values() for name in names if name)
+
     def _paths(self, workspace: Workspace) -> _Paths:
         groups = (self._fleet.groups[name].manifests for name in workspace.groups)
         return tuple(dict.fromkeys((*self._fleet.manifests, *(path for paths in groups for path in paths))))
@@ -62,8 +67,9 @@ class Manifests:
         return tuple(name for name in names if name in self._known[paths] | beside)
 
 
-def check_manifests(fleet: Fleet) -> int:
-    """How many manifests the workspaces have, all of them read. Raises Invalid with every problem in all of them."""
+def check_manifests(fleet: Fleet) -> tuple[int, list[str]]:
+    """How many manifests the workspaces have, all of them read, and the environments whose overlays no workspace gets. Raises Invalid with
+    every problem in all of them."""
     manifests, problems = Manifests(fleet), dict[Problem, None]()
     different: dict[str, None] = {}
     for workspace in fleet.workspaces:
@@ -76,7 +82,7 @@ def check_manifests(fleet: Fleet) -> int:
         problems.update(dict.fromkeys(_misfits(fleet, workspace, manifest)))
     if problems:
         raise Invalid(problems)
-    return len(different)
+    return len(different), sorted(manifests.environments - {*fleet.groups, *(one.app_id for one in fleet.workspaces)})
 
 
 def _misfits(fleet: Fleet, workspace: Workspace, manifest: Manifest) -> Iterator[Problem]:

@@ -34,7 +34,8 @@ def test_overlays_are_those_of_its_groups_and_its_own(tmp_path: Path) -> None:
     files = {"intercom/tags.big.yaml": "tags: [enterprise]\n", "intercom/tags.ccc3.yaml": "tags: [europe]\n"}
     declared = tags(fleet(tmp_path, **files))
     assert declared == {"aaa1": {"tag/vip", "tag/enterprise"}, "bbb2": {"tag/vip"}, "ccc3": {"tag/vip", "tag/europe"}}
-    assert check_manifests(fleet(tmp_path, **files)) == 3
+    assert check_manifests(fleet(tmp_path, **files)) == (3, [])
+    assert check_manifests(fleet(tmp_path, **files, **{"intercom/tags.prod.yaml": "tags: [x]\n"})) == (3, ["prod"])
 
 
 def test_an_overlay_lies_beside_a_manifest_that_is_named_as_a_file_too(tmp_path: Path) -> None:
