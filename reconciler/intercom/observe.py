@@ -65,7 +65,7 @@ class Observer:
             doubtful=frozenset(matches.doubtful),
             merged=frozenset(matches.merged),
             cut_lists=frozenset(look.partial),
-            listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in look.seen[k.name].asked),
+            listed=frozenset(k.name for k in self.kinds if k.whole and look.seen[k.name].has_asked(How.LIST)),
             vanished_ids=look.find_vanished(manifest, matches.pairs),
             totals=totals,
             parts={(name, i): head.total for name, seen in look.seen.items() for i, head in seen.heads.items()},
@@ -158,14 +158,14 @@ class _Look:
         """Read what nobody declares and the hints name: single things, or all that a listing shows. A listing that is whole shows both."""
         view, every = self.seen[kind.name], kind.name in hints.every and kind.listing is not None
         if not kind.whole and kind.get:
-            self._get(kind, {i for i in view.mentioned if i not in view.strong and (How.GET, "id", i) not in view.asked})
+            self._get(kind, {i for i in view.mentioned if i not in view.strong and not view.has_asked(How.GET, "id", i)})
         if every or (kind.whole and view.mentioned):
             self._read_once(kind, How.LIST)
         if every and not kind.whole and kind.listing and (view.total or 0) > kind.listing.per_page:
             self._read_once(kind, How.REST)
 
     def _read_once(self, kind: Kind, how: How) -> None:
-        if (how, "", "") not in self.seen[kind.name].asked:
+        if not self.seen[kind.name].has_asked(how):
             self.read(kind, [Read(kind.name, how)])
 
     def _get(self, kind: Kind, ids: Iterable[str]) -> None:

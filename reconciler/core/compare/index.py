@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -27,7 +26,7 @@ class Index:
     into another, and its id. An identity is gone through when somebody asks for it."""
 
     def __init__(self, kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> None:
-        self._kind, self._things, self._merged = kind, {thing.id: thing for thing in things}, merged
+        self._kind, self._things, self._merged = kind, tuple({thing.id: thing for thing in things}.values()), merged
         self._groups: dict[str, Mapping[str, Sequence[Live]]] = {}
 
     def get(self, name: Name) -> Sequence[Live]:
@@ -39,17 +38,24 @@ class Index:
     def groups(self, by: str) -> Mapping[str, Sequence[Live]]:
         """The things that have an identity, by its key."""
         if by not in self._groups:
-            groups: dict[str, list[Live]] = defaultdict(list)
-            identity = self._kind.identity[by]
-            for thing in self._things.values():
-                if (key := read_key(thing, identity)) is not None:
-                    groups[identity.fold(key)].append(thing)
-            for (of, key), live_id in self._merged.items():
-                if of == by and live_id in self._things and key not in groups:
-                    groups[key].append(self._things[live_id])
-            # Who asks for a key that nobody has makes none.
-            self._groups[by] = dict(groups)
+            self._groups[by] = self._group(self._kind.identity[by])
         return self._groups[by]
+
+    def _group(self, identity: Identity) -> Mapping[str, Sequence[Live]]:
+        """The things by their key of one identity, with those that others were merged into."""
+        groups: dict[str, Sequence[Live]] = {}
+        several: dict[str, list[Live]] = {}
+        for thing in self._things:
+            if (key := read_key(thing, identity)) is None:
+                continue
+            # Nearly all are alone under their key, and a tuple takes half of the memory of a list.
+            one = groups.setdefault(identity.fold(key), (thing,))
+            if one[0] is not thing:
+                several.setdefault(identity.fold(key), [*one]).append(thing)
+        groups |= several
+        names = {key: live_id for (by, key), live_id in self._merged.items() if by == identity.field and key not in groups}
+        by_id = {thing.id: thing for thing in self._things} if names else {}
+        return groups | {key: (by_id[live_id],) for key, live_id in names.items() if live_id in by_id}
 
 
 def read_key(thing: Live, identity: Identity) -> str | None:

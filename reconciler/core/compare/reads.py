@@ -118,8 +118,8 @@ class KindView:
     mentioned: Set[str] = frozenset()
     # What was seen so far, by live id.
     things: dict[str, Live] = field(default_factory=dict)
-    # What was asked: the way, the identity, and the key.
-    asked: set[tuple[How, str, str]] = field(default_factory=set)
+    # What was asked: the keys, by the way and the identity.
+    asked: dict[tuple[How, str], set[str]] = field(default_factory=dict)
     # Live ids that a strong read did not find.
     gone: set[str] = field(default_factory=set)
     # Live ids that a strong read found.
@@ -142,7 +142,7 @@ class KindView:
         return replace(
             self,
             things=dict(self.things),
-            asked=set(self.asked),
+            asked={way: set(keys) for way, keys in self.asked.items()},
             gone=set(self.gone),
             strong=set(self.strong),
             merged=dict(self.merged),
@@ -165,7 +165,15 @@ class KindView:
 
     def note(self, read: Read) -> None:
         """Remember that this was asked."""
-        self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
+        self.note_keys(read.how, read.by, read.keys or ("",))
+
+    def note_keys(self, how: How, by: str, keys: Iterable[str]) -> None:
+        """Remember that these were asked for in a way by an identity, or need not be."""
+        self.asked.setdefault((how, by), set()).update(keys)
+
+    def has_asked(self, how: How, by: str = "", key: str = "") -> bool:
+        """Whether this was asked; a listing is asked for by nothing."""
+        return key in self.asked.get((how, by), ())
 
 
 def list_parts(kinds: Kinds, kind: Kind, wanted: Iterable[Resource], pairs: Mapping[Address, str]) -> Mapping[str, Part]:
@@ -227,7 +235,7 @@ def plan_reads(
 
 def _plan_whole(kind: Kind, number: int, view: KindView) -> tuple[Read, ...]:
     """The one read of a listing that shows everything, once."""
-    if (How.LIST, "", "") in view.asked:
+    if view.has_asked(How.LIST):
         return ()
     view.questions.append(Question(kind.name, "", number, (Way(_WORDS[How.LIST], 1),), _WORDS[How.LIST]))
     return (Read(kind.name, How.LIST),)
@@ -241,7 +249,7 @@ def _says_all(kind: Kind, resource: Resource) -> bool:
 def _find_remembered(kind: Kind, resource: Resource, index: Index, view: KindView) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
     live_id = "" if resource.is_gone else view.last(resource.address)
-    if not live_id or (How.GET, "id", live_id) in view.asked or not kind.get:
+    if not live_id or view.has_asked(How.GET, "id", live_id) or not kind.get:
         return None
     names = ((resource.by, resource.key), *resource.former)
     return None if any(index.get((by, kind.identity[by].fold(key))) for by, key in names) else live_id
@@ -281,10 +289,10 @@ def _find_step(
 ) -> tuple[How, str, str] | None:
     identity = kind.identity[by]
     live_id = view.ids.get(resource.address) if by == resource.by else None
-    if live_id and (How.GET, "id", live_id) not in view.asked:
+    if live_id and not view.has_asked(How.GET, "id", live_id):
         return How.GET, "id", live_id
     for how in _list_ways(kind, identity, certain=resource.address in certain):
-        if (how, by, key) not in view.asked:
+        if not view.has_asked(how, by, key):
             return how, by, key
     return None
 
@@ -315,7 +323,7 @@ def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], view: Kin
 def _plan_listing(kind: Kind, by: str, keys: Sequence[str], view: KindView) -> Iterator[Read]:
     """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer. Parts may be fewer still."""
     assert kind.listing is not None
-    listed = (How.REST, "", "") in view.asked
+    listed = view.has_asked(How.REST)
     if view.total is None and not listed and len(keys) > FEW:
         yield Read(kind.name, How.LIST)
         return
@@ -333,7 +341,7 @@ def _plan_listing(kind: Kind, by: str, keys: Sequence[str], view: KindView) -> I
         yield Read(kind.name, How.REST)
     else:
         view.questions.append(_weigh(kind, How.FIND, by, len(keys), total, part))
-        view.asked.update((How.LIST, by, key) for key in keys)
+        view.note_keys(How.LIST, by, keys)
         yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
 
 
@@ -344,7 +352,7 @@ def choose_parts(by: str, keys: Sequence[str], view: KindView, most: int) -> tup
     for _, live_id in sorted(((len(part.names & rest), live_id) for live_id, part in view.parts.items()), reverse=True):
         part, head = view.parts[live_id], view.heads.get(live_id)
         names = part.names & rest
-        is_read = head is not None and (head.total <= len(head.ids) or (How.PART, part.field, live_id) in view.asked)
+        is_read = head is not None and (head.total <= len(head.ids) or view.has_asked(How.PART, part.field, live_id))
         pages = max(math.ceil((head.total if head else len(names)) / part.listing.per_page) - (head is not None), 1)
         if is_read or pages >= len(names) or not (head or asking):
             continue

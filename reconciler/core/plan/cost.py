@@ -75,9 +75,9 @@ class _Look:
         if kind.whole or not kind.get:
             return
         sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain.things and address.kind == kind.name}
-        for live_id in sorted((sure - view.strong) | {i for i in also if (How.GET, "id", i) not in view.asked and i not in view.strong}):
+        for live_id in sorted((sure - view.strong) | {i for i in also if not view.has_asked(How.GET, "id", i) and i not in view.strong}):
             self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), view, index)
-        if kind.name in self.hints.every and kind.listing and not self.strong_reads and (How.LIST, "", "") not in view.asked:
+        if kind.name in self.hints.every and kind.listing and not self.strong_reads and not view.has_asked(How.LIST):
             self._read(kind, Read(kind.name, How.LIST), view, index)
             self._read(kind, Read(kind.name, How.REST), view, index)
 

@@ -35,7 +35,7 @@ def test_a_part_whose_size_is_known_is_read_on_where_that_is_fewer_pages_than_it
     view = KindView(parts={"t1": part(*range(10))}, heads={"t1": Head(200, ["a"] * 60)})
     assert choose(view, 20) == (["t1"], Way("by tag", 3 + 10))
     assert choose(view, 3) == ([], None)
-    view.asked.add((How.PART, "tags", "t1"))
+    view.note_keys(How.PART, "tags", ["t1"])
     assert choose(view, 20) == ([], None)
 
 
