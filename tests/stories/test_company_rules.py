@@ -80,12 +80,14 @@ def test_a_company_is_named_by_its_company_id_whether_it_has_users_or_not(make_r
     path = written(route, {**RULE, "include": ["0", "empty", "nobody"], "exclude": [{"id": live_id}, "gone"]})
     route.converge(path)
     assert having(route) == {"0", "empty", "3", "7"}
+    route.clock.now += LONG
     again = route.document(path)
     assert again["changes"] == []
     assert "1 of those that it includes or excludes" in " ".join(n["message"] for n in again["notes"])
     other = {**RULE, "include": ["0", "gone"], "exclude": ["empty"]}
     route.converge(written(route, other))
     assert having(route) == {"0", "gone", "3", "5", "7"}
+    assert route.document(path)["changes"] == []
 
 
 def test_a_company_without_users_is_out_of_sight_and_keeps_what_it_has(make_route: MakeRoute) -> None:

@@ -18,6 +18,7 @@ from reconciler.report.explaining import lines
 from reconciler.workflow.explain import explain_one
 from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
+from tests.desk.soak import only_in_soak
 from tests.stories.test_rules import DUE, LONG, RULE, gates, having, put, seed, shown, written
 
 
@@ -154,7 +155,7 @@ def test_a_rule_of_which_a_part_was_left_out_is_still_to_be_applied(make_route: 
     assert {c["cause"] for c in route.document(path)["changes"]} == {"config"}
 
 
-@pytest.mark.parametrize("links", ["declared", "additive"])
+@pytest.mark.parametrize("links", ["declared", pytest.param("additive", marks=only_in_soak)])
 def test_a_merge_moves_nobody_of_whom_a_rule_alone_says_whether_they_have_it(make_route: MakeRoute, links: str) -> None:
     route = make_route(seed(tags=["vip", "old"]), ledger=True)
     route.box.seed(

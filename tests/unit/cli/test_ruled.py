@@ -16,5 +16,3 @@ def test_an_apply_says_with_a_number_who_came_and_went_since_it_was_planned(desk
     assert "Left to the next run of rules (1):\n  ! tag/pro: 1 began to match and 0 ceased to since this was planned: the next" in desk.out
     assert desk("plan", "m.yaml", "--detailed-exitcode") == 0
     assert desk("plan", "m.yaml", "--only", "rules", "--detailed-exitcode") == 2
-    assert desk("apply", "m.yaml", "--only", "rules", "--auto-approve") == 0
-    assert desk("plan", "m.yaml", "--only", "rules", "--detailed-exitcode") == 0
