@@ -292,6 +292,15 @@ def test_a_worker_that_died_counts_as_a_try_and_the_last_one_fails(rig: Rig) -> 
     assert (rig.states()["w0"], rig.move_on()) == (State.FAILED, Phase.STOPPED)
 
 
+def test_who_is_interrupted_in_a_rollout_that_was_stopped_is_held(rig: Rig) -> None:
+    rig.begin()
+    claimed = rig.claim("w0")
+    assert claimed
+    halt(rig.store, rig.engine, rig.fleet, rig.run, "stopped by people")
+    settle(rig.store, rig.engine, claimed, Result(State.QUEUED))
+    assert (rig.states()["w0"], rig.ready(), rig.engine.started) == (State.HELD, [], ["w0", "w1"])
+
+
 def test_a_worker_that_wakes_after_its_workspace_went_to_another_changes_nothing(rig: Rig) -> None:
     rig.begin()
     frozen = rig.claim("w0")
