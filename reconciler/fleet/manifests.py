@@ -92,8 +92,8 @@ def _misfits(fleet: Fleet, workspace: Workspace, manifest: Manifest) -> Iterator
         other = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
         what = f"{workspace.app_id} in {workspace.region} would get a manifest that is pinned to {other}"
         yield Problem(workspace.mark, what, "remove `workspace:` from the manifest: each workspace of a fleet is pinned by its app_id")
-    if is_server(fleet.store):
+    if is_server(fleet.store) or fleet.engine == "postgresql":
         try:
-            check_name(manifest, fleet.store)
+            check_name(manifest, fleet.store or "in PostgreSQL")
         except Invalid as invalid:
             yield from invalid.problems

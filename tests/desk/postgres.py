@@ -62,6 +62,13 @@ class Cluster:
             answer = connection.execute(sql.encode())
             return answer.fetchall() if answer.description else []
 
+    def turn_away(self, seconds: float) -> None:
+        """End every connection to that database and let nobody in for a time, as a server does that is started again."""
+        self.run(f"ALTER DATABASE {_DATABASE} ALLOW_CONNECTIONS false")
+        self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_DATABASE}'")
+        time.sleep(seconds)
+        self.run(f"ALTER DATABASE {_DATABASE} ALLOW_CONNECTIONS true")
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from reconciler.ledger.key import make_spare_key
-from tests.desk.fleet import FleetDesk
+from reconciler.sandbox.app import Sandbox
+from tests.desk.fleet import TOKEN, FleetDesk
 from tests.desk.postgres import Cluster
 from tests.desk.soak import SOAKS
 
@@ -223,3 +224,56 @@ def test_a_workspace_that_kills_its_worker_fails_after_three_tries_and_the_other
     assert states.pop("ws002") == "failed", fleet.out
     assert set(states.values()) == {"done"}
     assert 3 <= len(deaths) <= 4
+
+
+@pytest.mark.timeout(900)
+def test_a_server_that_goes_away_in_the_middle_loses_nothing(fleet: FleetDesk, workers: Workers, postgres: Cluster) -> None:
+    set_up(fleet)
+    workers.start()
+
+    def restart() -> None:
+        wait_until(lambda: len(fleet.written()) >= SIZE // 3, "a third is written")
+        postgres.turn_away(2.0)
+
+    thread = meanwhile(restart)
+    begun = fleet("apply", "--auto-approve", "--format", "json")
+    thread.join()
+    run = fleet.err.split("rollout ")[1].split(":")[0]
+    if begun == 1:
+        # Who waited for it was told; the workers go on with it.
+        assert "Traceback" not in fleet.err
+    wait_until(lambda: fleet.json("status", run)["state"] in ("done", "stopped"), "the rollout has ended")
+    done = fleet.json("status", run)
+    assert done["summary"]["done"] == SIZE, explain(fleet, run)
+    assert all(fleet.tags(app_id) == {"vip", "churned", "trial"} for app_id in fleet.boxes)
+    assert overlaps(fleet.folder) == []
+
+
+@pytest.mark.timeout(900)
+def test_both_engines_give_the_same_json(fleet: FleetDesk, workers: Workers) -> None:
+    app_ids = fleet.add(5)
+    fleet.patch.setenv("TOKEN_ws003", "tok-that-nobody-knows")
+    how: dict[str, Any] = {
+        "manifest": MANIFEST,
+        "rollout": [{"wave": "canary"}, {"wave": "rest", "failures": 2}],
+        "groups": {"canary": {"match": {"labels": {"ring": "canary"}}}},
+        "more": {"ws001": {"labels": {"ring": "canary"}}},
+    }
+    fleet.fleet(engine="postgresql", **how)
+    worker = workers.start()
+    shared = look_and_apply(fleet)
+    worker.kill()
+
+    for app_id in app_ids:
+        fleet.boxes[app_id] = Sandbox(token=TOKEN.format(app_id=app_id), app_id=app_id)
+    fleet.patch.delenv("RECONCILER_FLEET")
+    fleet.fleet(engine="local", **how)
+    assert look_and_apply(fleet) == shared
+    assert shared[1]["summary"] == {"done": 4, "failed": 1} | dict.fromkeys(("held", "queued", "running", "refused", "stale"), 0)
+
+
+def look_and_apply(fleet: FleetDesk) -> list[dict[str, Any]]:
+    """What verbs print, but for the id of the rollout."""
+    plan = fleet.json("plan")
+    documents = [plan, fleet.json("apply", plan["run"]), fleet.json("drift"), fleet.json("status", plan["run"]), fleet.json("status")]
+    return [{**document, "run": ""} for document in documents]
