@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import WrittenLinks
 from reconciler.core.model.entry import LinkItem, Values
 from reconciler.core.model.kind import Kind
@@ -18,8 +18,8 @@ from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Guesses, Loc
 from reconciler.manifest.source import OpenList
 
-# The kind at the other ends, the links, and how many lines below its entry each stands.
-WrittenAs = tuple[str, Sequence[LinkItem], tuple[int, ...]]
+# Lists of links as an entry writes them: which list, the links, and how many lines below the entry each stands.
+WrittenAs = tuple[tuple[LinkName, Sequence[LinkItem], tuple[int, ...]], ...]
 
 # A kind, one of its identities, and the form in which its names are equal: two entries with one of these declare one thing.
 Name = tuple[str, str, str]
@@ -132,10 +132,8 @@ class Contents:
     sections: set[str] = field(default_factory=set)
     # Which keys were meant by those that are not known.
     guesses: Guesses = field(default_factory=Guesses)
-    # What lists of links mean, by the kind that they lead to and how they are written: many entries have the same.
-    links: dict[WrittenAs, WrittenLinks] = field(default_factory=dict)
-    # The same, by their fields, as one value for all entries that have them; each list is known by its `id`, as it lives in `links`.
-    link_lists: dict[tuple[str | int, ...], dict[str, WrittenLinks]] = field(default_factory=dict)
+    # What lists of links mean, by field, as one value for all entries that write the same.
+    links: dict[WrittenAs, Mapping[str, WrittenLinks]] = field(default_factory=dict)
     # What to do about a name that is not declared, by kind and name.
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
 

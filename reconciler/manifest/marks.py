@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -76,7 +76,8 @@ class Marks:
         """The row and the value of what stands at a place below a value and its row, or at the alias on the way to it."""
         table, aliases = self._table, self._aliases
         for step in loc:
-            index = self._index(value, step)
+            # Most steps lead into a list.
+            index = step if type(value) is list and type(step) is int and 0 <= step < len(value) else self._index(value, step)
             if index is not None and row not in aliases:
                 value = value[step]
                 row = (start if (start := table[row + 2]) < IN_BRACES else self._lay(row)) + index * self.WIDTH
@@ -85,7 +86,7 @@ class Marks:
     def _lay(self, row: int) -> int:
         """Lay the places in a regular entry into the table. Returns where they begin."""
         line, rows = self._table[row], list[int]()
-        regular = next(part for part in self._regular if part.lines[0] <= line <= part.lines[-1])
+        regular = self._regular[bisect_right(self._regular, line, key=lambda run: run.lines[0]) - 1]
         for spot, items in regular.places(bisect_left(regular.lines, line)):
             rows += (*spot, len(self._table))
             self._table.extend(cell for item in items for cell in (*item, 0))

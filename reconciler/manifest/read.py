@@ -10,9 +10,10 @@ from dataclasses import astuple
 from itertools import chain, islice
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, in_order
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policy import IGNORED
@@ -60,7 +61,7 @@ def _assemble(files: SortedFiles, source: Source, paths: Sequence[str], kinds: K
     # As it is written: another mistake in the head makes no former name one.
     policy = contents.head.get("policy")
     contents.accepts_former = isinstance(policy, dict) and policy.get("former_names") == "accept"
-    contents.items = dict(sorted(contents.items.items()))
+    contents.items = {address: contents.items[address] for address in in_order(contents.items)}
     resources = {address: resource_of(contents, item) for address, item in contents.items.items()}
     for double in contents.doubles:
         resource_of(contents, double)
@@ -91,9 +92,14 @@ def _digest(head: Head, contents: Contents, rules: Mapping[Address, Rule]) -> st
     """A digest of what is declared: comments, line ends, the order of files and entries, and approvals and known drift do not count."""
     policy: Any = {IGNORED} if head.policy.model_fields_set - {IGNORED} else True
     sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": policy}).encode())
+    encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_write_out)
     declared = ((address, item.values) for address, item in contents.items.items())
     while batch := list(islice(declared, BATCH)):
-        sha.update(json.dumps(batch, sort_keys=True, default=_write_out).encode("utf-8", "surrogatepass"))
+        try:
+            sha.update(encoder.encode(batch))
+        except (OverflowError, UnicodeEncodeError):
+            # It takes no numbers of more than 64 bits and no halves of surrogate pairs.
+            sha.update(json.dumps(batch, sort_keys=True, default=_write_out).encode())
     sha.update(json.dumps(sorted(contents.sections)).encode())
     for address, rule in sorted(rules.items()):
         sha.update(json.dumps([*address, rule.digest, sorted(rule.limits.items()), astuple(rule.expected)]).encode())

@@ -23,10 +23,8 @@ GUESSES = 10
 def resource_of(contents: Contents, item: Item) -> Resource:
     """An entry as the engine sees it. What is wrong with its links and values is noted."""
     values, kind = item.values, item.kind
-    links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in values}
-    if not contents.problems:
-        links = contents.link_lists.setdefault((*links, *map(id, links.values())), links)
-    fields = {name: value for name, value in values.items() if name in kind.fields}
+    links, managed = _links(contents, item), kind.fields
+    fields = {name: value for name, value in values.items() if name in managed}
     if item.state in ("absent", "archived"):
         _check_gone(contents, item, (*fields, *links))
     # Most entries say nothing else.
@@ -64,12 +62,23 @@ def _read_more(contents: Contents, item: Item) -> dict[str, Any]:
     }
 
 
-def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLinks:
-    """A list of links. The same one for all entries that have the same and nothing wrong in it."""
+def _links(contents: Contents, item: Item) -> Mapping[str, WrittenLinks]:
+    """The lists of links, by field. The same ones for all entries that have the same and nothing wrong in them."""
+    values, kind = item.values, item.kind
+    written = tuple([(link.name, values[link.field], item.below(link.field)) for link in kind.links if link.field in values])
+    known = contents.links.get(written)
+    if known is None:
+        lists = {link.field: _read_links(contents, item, link.field, link.target) for link in kind.links if link.field in values}
+        known = {field: links for field, (links, _) in lists.items()}
+        if all(whole for _, whole in lists.values()):
+            contents.links[written] = known
+    return known
+
+
+def _read_links(contents: Contents, item: Item, field: str, target: str) -> tuple[WrittenLinks, bool]:
+    """A list of links, and whether nothing is wrong in it."""
     links: Sequence[LinkItem] = item.values[field]
     below = item.below(field)
-    if links_before := contents.links.get((target, links, below)):
-        return links_before
     present: dict[Address, int] = {}
     absent: dict[Address, int] = {}
     whole = True
@@ -84,10 +93,7 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
             line = item.mark().line + min(present[end.address], absent[end.address])
             contents.note(mark, f"{target} {_describe(link)} is written present and absent (line {line})", "keep one of them")
             whole = False
-    written = WrittenLinks(present, absent)
-    if whole:
-        contents.links[target, links, below] = written
-    return written
+    return WrittenLinks(present, absent), whole
 
 
 def _read_successor(contents: Contents, item: Item) -> Address | None:
@@ -222,8 +228,11 @@ def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, 
 
 def check_circles(contents: Contents, resources: Mapping[Address, Resource]) -> None:
     """Note references that lead back to where they start: such things can never be made."""
-    for address, resource in resources.items():
-        kind = contents.kinds[address.kind]
+    referring = {kind.name: kind for kind in contents.kinds if kind.references}
+    for address, resource in resources.items() if referring else ():
+        if address.kind not in referring:
+            continue
+        kind = referring[address.kind]
         for name, target in kind.references.items():
             way, end = [address], resource.fields.get(name)
             while target == kind.name and end is not None and (step := Address(target, end)) in resources and step not in way:

@@ -46,10 +46,10 @@ def test_validate_imports_nothing_of_plans_calls_and_ledgers(tmp_path: Path) -> 
     rooms = ("reconciler.core.model", "reconciler.kinds", "reconciler.manifest")
     rest = {name for name in ours if not name.startswith(rooms)} - FACE - VERB - LEDGER
     assert rest == {"reconciler.core", "reconciler.core.compare", "reconciler.core.compare.choices"}
-    assert libraries == {"pydantic", "yaml"}
+    assert libraries == {"msgspec", "pydantic", "yaml"}
 
 
 def test_a_plan_without_a_ledger_imports_no_database(tmp_path: Path) -> None:
     (tmp_path / "tags.yaml").write_text("tags: [vip]\n", encoding="utf-8")
     _, libraries = imports("plan", str(tmp_path), "--sandbox", "--ledger", "none")
-    assert libraries == {"pydantic", "requests", "rich", "yaml"}
+    assert libraries == {"msgspec", "pydantic", "requests", "rich", "yaml"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 # What stands before an id where one is the key: the name of another thing may look like an id.
@@ -18,6 +20,11 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.key}"
+
+
+def in_order(addresses: Iterable[Address]) -> list[Address]:
+    """Addresses as they sort: by kind, then by key, which is compared as the text that it is, in a fraction of the time."""
+    return sorted(sorted(addresses, key=itemgetter(1)), key=itemgetter(0))
 
 
 class LinkName(NamedTuple):

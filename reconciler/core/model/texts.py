@@ -6,18 +6,14 @@ import re
 from typing import Any
 
 from reconciler.core.model.privacy import MAIL, refuse_mask
-from reconciler.core.model.written import describe, is_null, quote_visibly, suggest_quotes, trim
+from reconciler.core.model.written import NULLS, describe, is_null, quote_visibly, suggest_quotes, trim
 
 # C0, DEL, C1, the line and paragraph separators, and halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # What most texts are: nothing can be wrong with them but that they are null.
-_EASY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/+-]*[A-Za-z0-9])?")
-
-
-def _is_easy(value: Any) -> bool:
-    return isinstance(value, str) and _EASY.fullmatch(value) is not None and not is_null(value)
+_is_easy = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/+-]*[A-Za-z0-9])?").fullmatch
 
 
 def _refuse_control(text: str, control: re.Pattern[str]) -> None:
@@ -57,12 +53,14 @@ def _parse(value: Any, expected: str, control: re.Pattern[str]) -> str:
 
 def parse_text(value: Any) -> str:
     """A free text as written, of any lines. Raises ValueError for control characters but tabs, for blanks at its ends and for a mask."""
-    return str(value) if _is_easy(value) else _parse(value, "a text", _CONTROL_IN_TEXT)
+    if isinstance(value, str) and _is_easy(value) and value not in NULLS:
+        return str(value)
+    return _parse(value, "a text", _CONTROL_IN_TEXT)
 
 
 def parse_name(value: Any) -> str:
     """A name or key as written: one line, not empty. Raises ValueError as `parse_text` does."""
-    if _is_easy(value):
+    if isinstance(value, str) and _is_easy(value) and value not in NULLS:
         return str(value)
     if suggestion := suggest_quotes(value):
         raise ValueError(f"is a mapping; if a name with a colon is meant, quote it: {suggestion}")
