@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
+from reconciler.core.compare.index import Index
 from reconciler.core.compare.match import Match, match
 from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, KindView, Part, Read, is_needed, list_parts, plan_reads
 from reconciler.core.model.address import Address, LinkName
-from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.desired import Manifest, Resource, group_by_kind
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot, Workspace
@@ -48,13 +49,14 @@ class Observer:
 
         Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
         """
-        before, matches = self.client.sent.total(), Match()
+        before, matches, resources = self.client.sent.total(), Match(), group_by_kind(manifest.resources.values())
         with self._looking(manifest.resources, self.sight) as look:
             for kind in self.kinds.every:
-                resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                parts = list_parts(self.kinds, kind, resources, matches.pairs)
-                matches.add(look.observe(kind, resources, parts, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
-            look.complete_links(manifest, matches.pairs, hints, certain.lists)
+                of_kind = resources.get(kind.name, ())
+                parts = list_parts(self.kinds, kind, of_kind, matches.pairs)
+                needed = is_needed(self.kinds, kind, resources, hints.also)
+                matches.add(look.observe(kind, of_kind, parts, needed, hints, certain.things))
+            look.complete_links(manifest, resources, matches.pairs, hints, certain.lists)
             totals = self._totals(manifest, look)
         live = Snapshot(
             workspace=here,
@@ -143,10 +145,14 @@ class _Look:
         """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
         view = self.seen[kind.name]
         while True:
-            while reads := plan_reads(kind, resources, view, needs_list, certain):
+            index = Index(kind, view.things.values(), view.merged)
+            while reads := plan_reads(kind, resources, view, needs_list, certain, index):
                 self.read(kind, reads)
+                index = Index(kind, view.things.values(), view.merged)
             view.recall(resources, lambda r: kind.identity[r.by].fold(r.key))
-            pair_up = partial(match, kind, resources, view.things.values(), view.merged, view.unproven, view.last)
+            # Of those who were merged more names may be known by now.
+            things = view.things.values() if view.merged else index
+            pair_up = partial(match, kind, resources, things, view.merged, view.unproven, view.last)
             matches = pair_up()
             weak = {i for a, i in matches.pairs.items() if a in certain and i not in view.strong}
             if kind.whole or not kind.get or not weak:
@@ -178,43 +184,50 @@ class _Look:
         for read in reads:
             view.note(read)
         for read, things in zip(reads, self.pool.map(partial(self._read_one, kind, view), reads), strict=True):
-            for live, links in things:
-                self._take(view, live, links, strong=read.how in (How.GET, How.FIND))
+            self._take(view, things, strong=read.how in (How.GET, How.FIND))
 
     def _read_one(self, kind: Kind, view: KindView, read: Read) -> list[tuple[Live, Links]]:
         """The things that a read shows, with the links in them. The answers themselves take ten times as much memory, and are let go."""
         return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, view)))
 
-    def _take(self, view: KindView, live: Live, links: Links, *, strong: bool) -> None:
-        if live.id in view.gone or (live.id in view.things and not strong):
-            return
-        view.things[live.id] = live
-        if strong:
-            view.strong.add(live.id)
-        for name, (ids, whole) in links.items():
-            self.links.setdefault(name, {})[live.id] = ids
-            if not whole:
-                self.partial.add((name, live.id))
-            elif self.partial:
-                self.partial.discard((name, live.id))
+    def _take(self, view: KindView, things: Sequence[tuple[Live, Links]], *, strong: bool) -> None:
+        for live, links in things:
+            live_id = live.id
+            if live_id in view.gone or (live_id in view.things and not strong):
+                continue
+            view.things[live_id] = live
+            if strong:
+                view.strong.add(live_id)
+            for name, (ids, whole) in links.items():
+                self.links.setdefault(name, {})[live_id] = ids
+                if not whole:
+                    self.partial.add((name, live_id))
+                elif self.partial:
+                    self.partial.discard((name, live_id))
 
     def complete_links(
-        self, manifest: Manifest, pairs: Mapping[Address, str], hints: Hints, certain: Set[tuple[LinkName, Address]] = frozenset()
+        self,
+        manifest: Manifest,
+        resources: Mapping[str, Sequence[Resource]],
+        pairs: Mapping[Address, str],
+        hints: Hints,
+        certain: Set[tuple[LinkName, Address]] = frozenset(),
     ) -> None:
         """Read the links of which a thing shows only some, or that must be `certain`, from their own list, and the ends that must have a
-        name.
+        name; `resources` are those of the manifest by kind.
 
         These are the ends that nobody declared of a list that the manifest owns as a whole (`exact`), and of the links that we made.
         """
-        declared = [
-            (link, pairs[address])
-            for kind in self.kinds
-            for link in kind.links
-            for address in pairs
-            if address.kind == kind.name and link.field in manifest.resources[address].links
-        ]
         sure = {(name, pairs[address]) for name, address in certain if address in pairs}
         sure = self.partial | (sure - self.sight.whole)
+        declared = [
+            (link, pairs[resource.address])
+            for link in self.kinds.links.values()
+            # The ends that a whole list shows all have names.
+            if sure or not self.kinds[link.target].whole
+            for resource in resources.get(link.source, ())
+            if link.field in resource.links and resource.address in pairs
+        ]
         partial_lists = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
         for link, _ in partial_lists:
             self.reader.tick(describe_links(link), 0, 1)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import NoneType
 
 from reconciler.core.compare.absent import compare_absent
 from reconciler.core.compare.draft import Difference, Draft
 from reconciler.core.compare.led import refuse_dangling
-from reconciler.core.compare.links import compare_links
+from reconciler.core.compare.links import compare_links, find_differing
 from reconciler.core.compare.named import find_name, long_names, refuse_misnamed, refuse_same_names
 from reconciler.core.compare.ruled import compare_rules
 from reconciler.core.compare.taken import refuse_same_entries, refuse_taken_fields
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, in_order
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -32,18 +32,18 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
     """
     draft = Draft(kinds, manifest, live, recorded)
     by_kind: dict[str, list[Resource]] = defaultdict(list)
-    for address in sorted(manifest.resources):
+    for address in in_order(manifest.resources):
         if address not in live.withheld:
             by_kind[address.kind].append(manifest.resources[address])
     for kind in kinds.every:
-        for resource in by_kind[kind.name]:
-            _compare(kind, resource, draft)
+        for resource, thing in _find_differing(kind, by_kind[kind.name], live):
+            _compare(kind, resource, thing, draft)
         refuse_same_entries(kind, by_kind[kind.name], draft)
         draft.refusals += refuse_same_names(kind, by_kind[kind.name], draft.changes)
         draft.refusals += long_names(kind, by_kind[kind.name], draft.changes, live.facts)
     for kind in kinds.every:
         for link in kind.links:
-            for resource in (resource for resource in by_kind[kind.name] if link.field in resource.links):
+            for resource in find_differing(link, by_kind[kind.name], draft):
                 compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
     compare_rules(draft, now)
@@ -52,13 +52,18 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
     return Difference(changes, tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
 
 
-def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
-    thing = draft.live.of(resource.address)
+def _find_differing(kind: Kind, resources: Iterable[Resource], live: Snapshot) -> Iterator[tuple[Resource, Live | None]]:
+    """Those that are not plainly as declared, with their live things."""
+    things = live.things.get(kind.name, {})
+    for resource in resources:
+        thing = things.get(live.pairs.get(resource.address, ""))
+        if thing is None or not _is_plainly_as_declared(kind, resource, thing):
+            yield resource, thing
+
+
+def _compare(kind: Kind, resource: Resource, thing: Live | None, draft: Draft) -> None:
     if thing is None:
         compare_absent(kind, resource, draft)
-    elif _is_plainly_same(resource, thing) and resource.state in (None, "present") and not kind.dormant(thing):
-        # So are most, and nothing else can be said of these.
-        return
     elif refusal := refuse_misnamed(kind, resource, thing, draft.index(kind)):
         draft.refusals.append(refusal)
     elif resource.state == "absent":
@@ -81,14 +86,15 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
 _PLAIN = frozenset({str, int, float, bool, NoneType})
 
 
-def _is_plainly_same(resource: Resource, thing: Live) -> bool:
-    """Whether live shows every claimed field exactly so, as far as that takes no knowledge of the fields."""
+def _is_plainly_as_declared(kind: Kind, resource: Resource, thing: Live) -> bool:
+    """Whether a thing is there and shows every claimed field exactly so, as far as that takes no knowledge of the fields: so are most, and
+    nothing else can be said of these."""
     fields = thing.fields
     for name, value in resource.fields.items():
         live = fields.get(name)
         if type(value) is not type(live) or value != live or type(value) not in _PLAIN:
             return False
-    return True
+    return resource.state in (None, "present") and not kind.dormant(thing)
 
 
 def _archive(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 
 from reconciler.core.model.address import Address
@@ -22,12 +23,18 @@ def no_id(address: Address) -> str:
 
 
 class Index:
-    """Live things by every identity they have, in the form in which identities are compared; `merged` are names of those who were merged
-    into another, and its id. An identity is gone through when somebody asks for it."""
+    """Live things by every identity they have, in the form in which identities are compared, those of one name in the order of their ids;
+    `merged` are names of those who were merged into another, and its id. An identity is gone through when somebody asks for it."""
 
     def __init__(self, kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> None:
-        self._kind, self._things, self._merged = kind, tuple({thing.id: thing for thing in things}.values()), merged
+        in_order = sorted(things, key=attrgetter("id"))
+        self._kind, self._things, self._merged = kind, tuple({thing.id: thing for thing in in_order}.values()), merged
         self._groups: dict[str, Mapping[str, Sequence[Live]]] = {}
+
+    @property
+    def things(self) -> Sequence[Live]:
+        """All of them, in the order of their ids."""
+        return self._things
 
     def get(self, name: Name) -> Sequence[Live]:
         """The things of a name; none where the kind has no such identity."""

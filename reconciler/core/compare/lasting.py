@@ -70,6 +70,7 @@ def _group_by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str
 
 
 def _list_new(kind: Kind, manifest: Manifest, live: Snapshot) -> Iterator[Resource]:
-    for address, resource in sorted(manifest.resources.items()):
-        if address.kind == kind.name and not resource.is_gone and live.of(address) is None:
+    for address in sorted(address for address in manifest.resources if address.kind == kind.name):
+        resource = manifest.resources[address]
+        if not resource.is_gone and live.of(address) is None:
             yield resource

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 
 from reconciler.core.compare.draft import Draft
@@ -13,6 +13,18 @@ from reconciler.core.model.live import Live
 from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import Mark
+
+
+def find_differing(link: LinkKind, resources: Iterable[Resource], draft: Draft) -> Iterator[Resource]:
+    """Those that write a list of links and do not plainly have just these: what is written and held is neither made nor taken away."""
+    live, held = draft.live, draft.live.links.get(link.name, {})
+    for resource in resources:
+        written = resource.links.get(link.field)
+        if written is None:
+            continue
+        ids = draft.ids_of(link.target, written)
+        if ids is None or held.get(live.pairs.get(resource.address, "")) != ids or resource.address in draft.returning:
+            yield resource
 
 
 def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
@@ -26,9 +38,6 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
         text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
         draft.note("incomplete", text, resource)
-    if _live_ends(link, thing, draft) == draft.ids_of(link.target, written):
-        # So have most. What is written and held is neither made nor taken away.
-        return
     held = _name_live_ends(link, thing, draft)
     attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubtful)

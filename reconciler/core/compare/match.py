@@ -65,7 +65,7 @@ UNCOUNTED: Members = MappingProxyType({})
 def match(
     kind: Kind,
     resources: Iterable[Resource],
-    things: Iterable[Live],
+    things: Iterable[Live] | Index,
     merged: Mapping[Name, str] = NOBODY,
     unproven: Collection[Name] = (),
     former_id: FormerIds = no_id,
@@ -76,13 +76,15 @@ def match(
     `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
     `former_id`: the live id that an address had when it was applied. `members`: what messages say of the things in `described`.
     """
-    things = sorted(things, key=lambda t: t.id)
+    index = things if isinstance(things, Index) else Index(kind, things, merged)
+    matches, things = Match(), index.things
     resources = sorted(resources, key=lambda r: r.address)
-    matches, index = Match(), Index(kind, things, merged)
     _find_twins(kind, index, members, matches)
     looks_like = _find_lookalikes(kind, things)
+    groups = {by: (kind.identity[by].fold, index.groups(by)) for by in {resource.by for resource in resources}}
     for resource in resources:
-        _pair(kind, resource, index, matches)
+        fold, things_by_key = groups[resource.by]
+        _pair(kind, resource, things_by_key.get(fold(resource.key), ()), index, matches)
         if merged or unproven:
             _say_merged(kind, resource, merged, unproven, matches)
         if looks_like:
@@ -104,7 +106,7 @@ def match(
 
 def find_candidates(kind: Kind, index: Index, by: str, key: str) -> Sequence[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
-    return _choose_first_role(kind, _find_same(kind, index, by, key))
+    return _choose_first_role(kind, index.get((by, kind.identity[by].fold(key))))
 
 
 def _choose_first_role(kind: Kind, same: Sequence[Live]) -> Sequence[Live]:
@@ -112,12 +114,8 @@ def _choose_first_role(kind: Kind, same: Sequence[Live]) -> Sequence[Live]:
     return [thing for thing in same if kind.rank(thing) == best]
 
 
-def _find_same(kind: Kind, index: Index, by: str, key: str) -> Sequence[Live]:
-    return index.get((by, kind.identity[by].fold(key)))
-
-
-def _pair(kind: Kind, resource: Resource, index: Index, matches: Match) -> None:
-    same = _find_same(kind, index, resource.by, resource.key)
+def _pair(kind: Kind, resource: Resource, same: Sequence[Live], index: Index, matches: Match) -> None:
+    """Pair a resource with one of the things that have its name, or had it."""
     if len(same) == 1 and not resource.former and not resource.is_gone:
         # So are most: nothing but this thing can be meant.
         matches.pairs[resource.address] = same[0].id

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from reconciler.core.compare.index import FormerIds, Index, Name, no_id
 from reconciler.core.model.address import Address, LinkName
-from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
@@ -190,35 +190,39 @@ def list_parts(kinds: Kinds, kind: Kind, wanted: Iterable[Resource], pairs: Mapp
     return parts
 
 
-def is_needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = ()) -> bool:
-    """Whether a kind must be listed though none of it is declared: to name links and references, or to type values. `also` are the kinds
-    of which something is read beside what is declared."""
+def is_needed(kinds: Kinds, kind: Kind, resources: Mapping[str, Sequence[Resource]], also: Container[str] = ()) -> bool:
+    """Whether a kind must be listed though none of it is declared: to name links and references, or to type values. `resources` is, by
+    kind, all that is declared; `also` are the kinds of which something is read beside that."""
     for other in kinds:
+        of_other = resources.get(other.name, ())
         leads = kind.whole and kind.name in other.references.values()
-        if leads and (other.name in also or any(address.kind == other.name for address in manifest.resources)):
+        if leads and (other.name in also or of_other):
             return True
         fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
         links = {link.field for link in other.links if link.target == kind.name and kind.whole}
-        if fields or links:
-            for resource in manifest.resources.values():
-                if resource.address.kind == other.name and (fields & resource.fields.keys() or links & resource.links.keys()):
-                    return True
+        if fields and not all(fields.isdisjoint(resource.fields) for resource in of_other):
+            return True
+        if links and not all(links.isdisjoint(resource.links) for resource in of_other):
+            return True
     return False
 
 
 def plan_reads(
-    kind: Kind, resources: Sequence[Resource], view: KindView, needed: bool = False, certain: Set[Address] = frozenset()
+    kind: Kind,
+    resources: Sequence[Resource],
+    view: KindView,
+    needed: bool = False,
+    certain: Set[Address] = frozenset(),
+    index: Index | None = None,
 ) -> tuple[Read, ...]:
     """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
-    unless a strong read shows it. Empty: all is known that can be."""
+    unless a strong read shows it. `index`: the things that were seen, by their names. Empty: all is known that can be."""
     if kind.whole:
         return _plan_whole(kind, len(resources), view) if resources or needed else ()
-    index = Index(kind, view.things.values(), view.merged)
+    index = index or Index(kind, view.things.values(), view.merged)
     steps: dict[tuple[How, str], list[str]] = {}
-    for resource in resources:
-        things = index.get((resource.by, kind.identity[resource.by].fold(resource.key))) if view.things else ()
-        if things and _says_all(kind, resource):
-            continue
+    for resource in _find_open(kind, resources, index):
+        things = index.get((resource.by, kind.identity[resource.by].fold(resource.key)))
         if not things and (step := _find_step(kind, resource, resource.by, resource.key, view, certain)):
             steps.setdefault(step[:2], []).append(step[2])
             continue
@@ -241,9 +245,17 @@ def _plan_whole(kind: Kind, number: int, view: KindView) -> tuple[Read, ...]:
     return (Read(kind.name, How.LIST),)
 
 
-def _says_all(kind: Kind, resource: Resource) -> bool:
-    """Whether nothing else is asked about a thing that was found by the name that its entry has."""
-    return not kind.identity[resource.by].loose and kind.other_names[resource.by].isdisjoint(resource.fields)
+def _find_open(kind: Kind, resources: Sequence[Resource], index: Index) -> Iterator[Resource]:
+    """Those of which more is asked: no thing has the name that its entry has, or that name does not say all."""
+    # Of each identity that is sure: its form, the things by it, and the names that it leaves to be asked.
+    names = {resource.by for resource in resources if not kind.identity[resource.by].loose}
+    sure = {by: (kind.identity[by].fold, index.groups(by), kind.other_names[by]) for by in names}
+    for resource in resources:
+        if resource.by in sure:
+            fold, groups, others = sure[resource.by]
+            if fold(resource.key) in groups and others.isdisjoint(resource.fields):
+                continue
+        yield resource
 
 
 def _find_remembered(kind: Kind, resource: Resource, index: Index, view: KindView) -> str | None:
@@ -288,7 +300,7 @@ def _find_step(
     kind: Kind, resource: Resource, by: str, key: str, view: KindView, certain: Container[Address]
 ) -> tuple[How, str, str] | None:
     identity = kind.identity[by]
-    live_id = view.ids.get(resource.address) if by == resource.by else None
+    live_id = view.ids.get(resource.address) if view.ids and by == resource.by else None
     if live_id and not view.has_asked(How.GET, "id", live_id):
         return How.GET, "id", live_id
     for how in _list_ways(kind, identity, certain=resource.address in certain):

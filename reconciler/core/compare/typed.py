@@ -25,11 +25,12 @@ Typing = tuple[Kind, Live]
 def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
     refusals: list[Refusal] = []
-    merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
-    types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
+    merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds if kind.typed_fields}
+    typing = [kinds[name] for name in {field.typed_by for fields in merged.values() for _, field in fields} if name]
+    types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in typing}
     resources: dict[Address, Resource] = {}
     for address, resource in manifest.resources.items():
-        if kinds[address.kind].typed_fields.isdisjoint(resource.fields):
+        if address.kind not in merged or kinds[address.kind].typed_fields.isdisjoint(resource.fields):
             continue
         fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,14 @@ class Resource:
     def is_deprecated(self) -> bool:
         """Whether it goes out of use, and is still to be there."""
         return self.state == DEPRECATED
+
+
+def group_by_kind(resources: Iterable[Resource]) -> Mapping[str, Sequence[Resource]]:
+    """Declared things by their kinds, in their order."""
+    groups: dict[str, list[Resource]] = {}
+    for resource in resources:
+        groups.setdefault(resource.address.kind, []).append(resource)
+    return groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,7 +242,8 @@ class Kind:
 
     def dormant(self, thing: Live) -> bool:
         """Whether a live thing is put aside."""
-        return bool(self._flags) and any(thing.fields[flag] for flag in self._flags)
+        # Faster than `any`, which asks a generator.
+        return any([thing.fields[flag] for flag in self._flags])
 
     def rank(self, thing: Live) -> int:
         """Of several things with one identity, those of the lowest rank are meant."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 
 from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users
@@ -17,7 +18,7 @@ from reconciler.core.compare.merge import list_movable, list_others
 from reconciler.core.compare.reads import BATCH, Certain, Head, How, KindView, Read, count_rest, is_needed, list_parts, plan_reads
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
-from reconciler.core.model.desired import Manifest
+from reconciler.core.model.desired import Manifest, Resource, group_by_kind
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
@@ -52,6 +53,11 @@ class _Look:
     # What the look knows so far, by kind.
     views: dict[str, KindView] = field(default_factory=dict)
 
+    @cached_property
+    def resources(self) -> Mapping[str, Sequence[Resource]]:
+        """What is looked at, by kind."""
+        return group_by_kind(self.part.resources.values())
+
     def make(self) -> Counter[str]:
         for kind in self.kinds:
             self._find(kind)
@@ -59,16 +65,16 @@ class _Look:
         return self.calls
 
     def _find(self, kind: Kind) -> None:
-        resources = [r for r in self.part.resources.values() if r.address.kind == kind.name]
+        resources = self.resources.get(kind.name, ())
         ids = {r.address: self.hints.ids[r.address] for r in resources if r.address in self.hints.ids}
         parts = list_parts(self.kinds, kind, resources, self.live.pairs)
         view = self.views[kind.name] = KindView(ids, self.hints.last, parts=parts)
         index = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
-        is_asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
+        is_asked = is_needed(self.kinds, kind, self.resources, self.hints.also) or (kind.whole and bool(also))
         if self.strong_reads:
             view.things, view.strong = dict(self.live.things.get(kind.name, {})), set(self.strong_reads.things.get(kind.name, ()))
-            is_asked, resources, also = False, [], frozenset()
+            is_asked, resources, also = False, (), frozenset()
         while reads := plan_reads(kind, resources, view, is_asked, self.certain.things):
             for read in reads:
                 self._read(kind, read, view, index)
