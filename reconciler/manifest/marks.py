@@ -46,9 +46,11 @@ class Marks:
         self.file, self._root, self._table, self._aliases, self._regular = file, root, table, aliases, regular
         self._root_row = len(table) - self.WIDTH
         self._indexes: dict[int, dict[str, int]] = {}
-        # The place that was asked for last, and its row and value.
+        # The place that was asked for last, and what it stands in, each with its row and value.
         self._last: Sequence[str | int] | None = None
         self._entry: tuple[int, Any] = (0, None)
+        self._above: Sequence[str | int] | None = None
+        self._outer: tuple[int, Any] = (0, None)
 
     def of(self, loc: Sequence[str | int]) -> Mark:
         """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
@@ -67,9 +69,12 @@ class Marks:
         return tuple([below - line for below in self._table[start : start + number * self.WIDTH : self.WIDTH]])
 
     def _find_entry(self, loc: Sequence[str | int]) -> tuple[int, Any]:
-        """The row and the value of what stands at a place. Whoever asks for one thing of an entry asks for another next."""
+        """The row and the value of what stands at a place. Whoever asks for one thing of an entry asks for another next, and then for
+        those of the entry behind it."""
         if loc is not self._last:
-            self._last, self._entry = loc, self._find(self._root_row, self._root, loc)
+            if (above := loc[:-1]) != self._above:
+                self._above, self._outer = above, self._find(self._root_row, self._root, above)
+            self._last, self._entry = loc, self._find(*self._outer, loc[-1:])
         return self._entry
 
     def _find(self, row: int, value: Any, loc: Sequence[str | int]) -> tuple[int, Any]:

@@ -238,10 +238,10 @@ def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
 
 def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, taker: Item | None = None) -> Item:
     """Add an entry, or what goes into the thing of another one, the `taker`."""
-    names = {i.field: values[i.field] for i in kind.identities if i.field in values}
-    by = "id" if "id" in names else next(iter(names))
-    name = name_of(kind, by, names[by])
-    address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(names[by]))
+    names = [identity.field for identity in kind.identities if identity.field in values]
+    by = "id" if "id" in names else names[0]
+    name = name_of(kind, by, values[by])
+    address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(values[by]))
     goes = (taker.address, taker.values.get(kind.merge.also, ())) if taker and kind.merge else ()
     item = Item(kind, values, document, loc, address, by, *goes)
     if first := contents.names.get(name) or contents.items.get(address):
@@ -253,7 +253,7 @@ def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc
         contents.former_names.setdefault(name_of(kind, *former), item)
     if by == "id":
         for other in names:
-            contents.other_names.setdefault(name_of(kind, other, names[other]), []).append(item)
+            contents.other_names.setdefault(name_of(kind, other, values[other]), []).append(item)
     return item
 
 

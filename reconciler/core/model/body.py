@@ -14,7 +14,6 @@ from reconciler.core.model.route import Body
 
 # Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
 _ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
-_TEXTS = {str}
 _WORDS = {str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "nothing", dict: "an object"}
 
 
@@ -55,17 +54,17 @@ def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], boo
     for link in kind.links:
         try:
             items, whole = link.read_embedded(body)
-            ids = tuple([item["id"] for item in items])
-            ends[link.name] = _read_ends(ids if {*map(type, ids)} <= _TEXTS else tuple(map(read_id, items))), whole
+            ends[link.name] = _read_ends(*[item["id"] for item in items]), whole
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Misshapen(f"has {link.field} that cannot be read") from None
     return ends
 
 
-@lru_cache(maxsize=4096)
-def _read_ends(ids: tuple[str, ...]) -> frozenset[str]:
+# To a cache 1 is True unless types count.
+@lru_cache(maxsize=4096, typed=True)
+def _read_ends(*ids: Any) -> frozenset[str]:
     """The ends with these ids, as one value: thousands of things have the same. Raises Misshapen."""
-    return frozenset([_check_id(live_id) for live_id in ids])
+    return frozenset(map(_check_id, ids))
 
 
 def read_id(body: Any) -> str:
