@@ -96,6 +96,12 @@ def test_entries_in_a_row_are_taken_out_and_read_as_the_parser_reads_them() -> N
 RUN = "- a: b\n- c: [d, e]\n  f: g\n- {h: i}\n- j: 'k'\n"
 
 
+def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
+    for more in ("   more\n", "\n   more\n", "# a comment\n", " \n"):
+        runs, _ = take_out(f"text:\n{RUN}{RUN}{more}")
+        assert [len(run.entries) for run in runs.values()] == [7]
+
+
 @pytest.mark.parametrize(
     "text",
     [
