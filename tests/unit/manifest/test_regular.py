@@ -123,6 +123,7 @@ def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
         f"text:\n{RUN}{RUN}other:\n{RUN}",
         f"? \n{RUN}: x\n",
         f"{RUN}",
+        f"text: x\rmore:\n{RUN}",
         f"text:\n{RUN}- a: b\n  a: c\n{RUN}",
         f"text:\n{RUN}- {{a: b, a: c}}\n{RUN}",
         f"text:\n{RUN}---\n{RUN}",
@@ -130,7 +131,7 @@ def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
         "x: " + "".join("\n" + " " * n + "- y:" for n in range(0, 94, 2)) + "".join(f"\n{' ' * 94}- z: [w]" for _ in range(6)) + "\n",
         "x: " + "".join("\n" + " " * n + "- y:" for n in range(0, 98, 2)) + "".join(f"\n{' ' * 98}- z: [w]" for _ in range(6)) + "\n",
     ],
-    ids=range(24),
+    ids=range(25),
 )
 def test_where_entries_are_none_the_parser_says_so(text: str) -> None:
     same(text)
