@@ -128,13 +128,18 @@ def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
         f"text:\n{RUN}- {{a: b, a: c}}\n{RUN}",
         f"text:\n{RUN}---\n{RUN}",
         f"text: {{a: [\n{RUN}]}}\n",
-        "x: " + "".join("\n" + " " * n + "- y:" for n in range(0, 94, 2)) + "".join(f"\n{' ' * 94}- z: [w]" for _ in range(6)) + "\n",
-        "x: " + "".join("\n" + " " * n + "- y:" for n in range(0, 98, 2)) + "".join(f"\n{' ' * 98}- z: [w]" for _ in range(6)) + "\n",
     ],
-    ids=range(25),
+    ids=range(23),
 )
 def test_where_entries_are_none_the_parser_says_so(text: str) -> None:
     same(text)
+
+
+@pytest.mark.parametrize("outer", ["x:\n", "w:\n x:\n"])
+@pytest.mark.parametrize("levels", [22, 23, 24])
+def test_entries_are_no_deeper_than_the_parser_lets_them_be(outer: str, levels: int) -> None:
+    lists = "".join(f"{' ' * 2 * n}  - y:\n" for n in range(levels))
+    same(outer + lists + f"{' ' * 2 * levels}  - z: [w]\n" * 5)
 
 
 VALUES = ["b", "b c", "25", "1.5", "a@b.c", "-x", "x-", "null", "Null", "nullx", "~", "'q'", '"q, r: s"', "'it''s'", '"\\n"', "${v}", "'$'",
