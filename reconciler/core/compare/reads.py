@@ -200,9 +200,7 @@ def is_needed(kinds: Kinds, kind: Kind, resources: Mapping[str, Sequence[Resourc
             return True
         fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
         links = {link.field for link in other.links if link.target == kind.name and kind.whole}
-        if fields and not all(fields.isdisjoint(resource.fields) for resource in of_other):
-            return True
-        if links and not all(links.isdisjoint(resource.links) for resource in of_other):
+        if (fields or links) and not all(fields.isdisjoint(r.fields) and links.isdisjoint(r.links) for r in of_other):
             return True
     return False
 
@@ -228,8 +226,7 @@ def plan_reads(
             continue
         for by, key in _list_questions(kind, resource, index):
             if step := _find_step(kind, resource, by, key, view, certain):
-                way, identity_name, value = step
-                steps.setdefault((way, identity_name), []).append(value)
+                steps.setdefault(step[:2], []).append(step[2])
                 break
         else:
             if live_id := _find_remembered(kind, resource, index, view):
@@ -247,9 +244,8 @@ def _plan_whole(kind: Kind, number: int, view: KindView) -> tuple[Read, ...]:
 
 def _find_open(kind: Kind, resources: Sequence[Resource], index: Index) -> Iterator[Resource]:
     """Those of which more is asked: no thing has the name that its entry has, or that name does not say all."""
-    # Of each identity that is sure: its form, the things by it, and the names that it leaves to be asked.
-    names = {resource.by for resource in resources if not kind.identity[resource.by].loose}
-    sure = {by: (kind.identity[by].fold, index.groups(by), kind.other_names[by]) for by in names}
+    names = {resource.by: kind.identity[resource.by] for resource in resources}
+    sure = {by: (i.fold, index.groups(by), kind.other_names[by]) for by, i in names.items() if not i.loose}
     for resource in resources:
         if resource.by in sure:
             fold, groups, others = sure[resource.by]
