@@ -304,6 +304,20 @@ def test_who_changed_back_while_the_search_lags_is_read_just_before_a_detach(mak
     assert having(route) == {f"u{n}" for n in range(1, 12, 2)} - {"u3"}
 
 
+def test_whom_no_search_shows_with_what_we_gave_them_keeps_it_for_now(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True, update_delay=600.0)
+    path = written(route, {"tag": "pro", "on": "contacts", "company_where": "name = 'Company 0'"})
+    route.converge(path)
+    ids = {doc["external_id"]: i for i, doc in route.box.ws.store.table("contact").docs.items()}
+    company = next(i for i, doc in route.box.ws.store.table("company").docs.items() if doc["company_id"] == "0")
+    assert Caller(route.box)("DELETE", f"/contacts/{ids['u0']}/companies/{company}").status == 200
+    route.clock.now += 60
+    due = route.document(path, scope=DUE)
+    assert (due["changes"], [n["message"][:27] for n in due["notes"] if n["topic"] == "due"]) == ([], ["1 who have it and do not ma"])
+    route.clock.now += LONG
+    assert shown(route.document(path, scope=DUE)) == ["detach tag/pro"]
+
+
 def test_who_is_excluded_by_name_loses_it_however_lately_they_changed(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True, update_delay=600.0)
     route.converge(written(route))

@@ -85,7 +85,9 @@ def test_what_contradicts_a_rule_is_told_with_its_line(tmp_path: Path, text: str
 
 def test_a_rule_about_companies_is_read_and_names_them_by_their_company_id(tmp_path: Path) -> None:
     text = about('tag: PRO, where: plan = Enterprise and custom_attributes.tier > 1, include: [007, {id: "0123456789abcdef01234567"}]')
-    (known,) = read(tmp_path, text + "contacts:\n  - {external_id: a, tags: [pro]}\n").rules.values()
+    other = "  - {tag: vip, on: contacts, include: [a]}\n"
+    lists = "contacts:\n  - {external_id: a, tags: [pro]}\ncompanies:\n  - {company_id: b, tags: [vip]}\n"
+    known, _ = read(tmp_path, text + other + lists).rules.values()
     assert (known.link, known.include) == (("company", "tags"), (("company_id", "007"), ("id", "0123456789abcdef01234567")))
 
 
