@@ -12,7 +12,7 @@ from reconciler.api.connection import Connection
 from reconciler.api.functions import apply, drift, plan
 from reconciler.api.results import AppliedInPart, Planned
 from reconciler.core.model.privacy import hide
-from reconciler.errors import Locked, ReconcilerError, Stale, origin
+from reconciler.errors import Locked, ReconcilerError, Refused, Stale, origin
 from reconciler.fleet.advance import Engine
 from reconciler.fleet.fleet import Fleet, Workspace
 from reconciler.fleet.manifests import Manifests
@@ -142,7 +142,7 @@ def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:
     except ReconcilerError as error:
         # It may be for its token: a process that lives on asks for it again.
         host.tokens.drop(workspace)
-        result = replace(seen.result, state=state_of(error.exit_code), exit=error.exit_code, reason=str(hide(str(error), False)))
+        result = replace(seen.result, state=state_of(error.exit_code), exit=error.exit_code, reason=str(hide(_why(error), False)))
     except Exception as error:
         result = replace(seen.result, state=State.FAILED, exit=1, reason=f"something unforeseen ({origin(error)}); please report this")
     if stop.is_wanted and result.state == State.FAILED:
@@ -156,6 +156,11 @@ class _Seen:
     """What is known of a workspace before its job ends."""
 
     result: Result = field(default_factory=lambda: Result(State.RUNNING))  # its plan, once there is one
+
+
+def _why(error: ReconcilerError) -> str:
+    """What an error says; a refusal as a plan has it."""
+    return "\n".join(error.reasons) if isinstance(error, Refused) else str(error)
 
 
 def _carry_out(host: Host, workspace: Workspace, claimed: Claim, stop: JobStop, seen: _Seen) -> Result:

@@ -127,22 +127,24 @@ def test_what_each_end_counts_as(fleet: FleetDesk) -> None:
     fleet.fleet(
         manifest='policy: {limits: {creates: 2}}\ntags: [vip, "${RECONCILER_VAR_MORE:-trial}"]\n',
         groups={"big": {"match": {"labels": {"size": "big"}}, "manifests": ["big.yaml"]}},
-        rollout=[{"wave": "rest", "failures": "100%", "refused": 1}],
+        rollout=[{"wave": "rest", "failures": "100%", "refused": 2}],
         more={"ws001": {"vars": {"MORE": "vip"}}, "ws002": {"labels": {"size": "big"}}},
     )
     fleet.write("big.yaml", "tags: [one-more]\n")
     fleet.boxes["ws003"].faults.add("POST", "/tags", status=422)
+    # A token of another workspace than the one that is meant.
+    fleet.boxes["ws000"].settings.change({"app_id": "elsewhere"})
     ledger = FileHome(fleet.folder / ".reconciler/fleet/ws004")
     with fleet.host() as host:
         run = begin(host.store, host.engine, host.fleet, Verb.APPLY, None, "me")
-        for app_id in ("ws001", "ws002", "ws003"):
+        for app_id in ("ws000", "ws001", "ws002", "ws003"):
             assert run_job(host, run, app_id, JobStop())
         lock = ledger.lock("sandbox1", "another run", Waiting(0, lambda seconds: None, lambda: 0, lambda: 0))
         assert run_job(replace(host, sleep=lambda seconds: None, lock_timeout=0), run, "ws004", JobStop())
         lock.release()
         ends = {one.app_id: (one.state, one.exit, one.reason[:20]) for one in view_rollout(host.store, host.fleet, run).workspaces}
     assert ends == {
-        "ws000": ("queued", None, ""),
+        "ws000": ("refused", 3, "workspace: the token"),
         "ws001": ("failed", 65, ends["ws001"][2]),
         "ws002": ("refused", 3, "limits.creates: 3 cr"),
         "ws003": ("failed", 5, "applied in part, 1 l"),
