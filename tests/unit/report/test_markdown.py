@@ -13,7 +13,8 @@ from markdown_it.token import Token
 
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.report import Way
-from reconciler.report.markdown import LISTS, LONGEST, MARKER, prose, render
+from reconciler.report.blocks import LONGEST
+from reconciler.report.markdown import LISTS, MARKER, prose, render
 from tests.desk.soak import times
 from tests.unit.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.unit.report.plans import a_change, a_field, a_note, a_plan
