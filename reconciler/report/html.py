@@ -134,14 +134,15 @@ def _template() -> jinja2.Template:
     return page("plan.html", "plan.css", "shared.js", "plan.js", **_WORDS)
 
 
-def page(name: str, *parts: str, **words: Any) -> jinja2.Template:
-    """A page of ours, with styles (*.css) and scripts (*.js), each put together in this order. `words` are what its template calls."""
+def page(name: str, *parts: str, folder: Path = HERE, **words: Any) -> jinja2.Template:
+    """A page of ours, with styles (*.css) and scripts (*.js), each put together in this order. `words` are what its template calls; what is
+    not in the `folder` is shared with other pages."""
     # Jinja takes longer to import than most plans take to print.
     import jinja2
     from markupsafe import Markup
 
     house = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
+        loader=jinja2.FileSystemLoader([folder, HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_harmless,
@@ -149,7 +150,7 @@ def page(name: str, *parts: str, **words: Any) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    texts = {part: (HERE / part).read_text(encoding="utf-8") for part in parts}
+    texts = {part: next(path for path in (folder / part, HERE / part) if path.exists()).read_text(encoding="utf-8") for part in parts}
     style, code = (Markup("".join(text for part, text in texts.items() if part.endswith(end))) for end in (".css", ".js"))
     return house.get_template(name, globals={**words, "style": style, "script": code, "allowed": _policy(style, code)})
 

@@ -188,7 +188,7 @@ def as_page(taxonomy: Taxonomy, head: str) -> str:
 @cache
 def _template() -> jinja2.Template:
     words: Mapping[str, Any] = {"uses": _describe_uses, "count": count, "day": _day, "quiet": _describe_quiet}
-    return html.page("taxonomy.html", "plan.css", "taxonomy.css", "shared.js", "taxonomy.js", **words)
+    return html.page("taxonomy.html", "plan.css", "table.css", "taxonomy.css", "shared.js", "table.js", **words)
 
 
 def _day(since: float | None) -> str:

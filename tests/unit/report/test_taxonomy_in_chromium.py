@@ -16,7 +16,7 @@ from tests.unit.report.terms import a_large_taxonomy, a_taxonomy, a_term
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: the page is not tested in a browser")
 
 TOLD = "document.getElementById('shown').textContent"
-NAMES = "[...document.querySelectorAll('.terms tbody tr')].filter(e => e.checkVisibility()).map(e => e.firstElementChild.textContent)"
+NAMES = "[...document.querySelectorAll('.listing tbody tr')].filter(e => e.checkVisibility()).map(e => e.firstElementChild.textContent)"
 
 
 def shown(browser: Browser, taxonomy: Taxonomy, folder: Path) -> Path:
@@ -77,7 +77,7 @@ def test_hostile_names_run_no_script_and_load_nothing(browser: Browser, tmp_path
     browser.type("<img")
     browser.until(f"{TOLD}.includes(' of ')")
     assert browser.run("typeof window.pwned") == "undefined"
-    assert browser.run("document.querySelectorAll('.terms tbody tr').length") == len(names)
+    assert browser.run("document.querySelectorAll('.listing tbody tr').length") == len(names)
     assert browser.run("document.querySelectorAll('img, iframe, script:not(:last-of-type)').length") == 0
     assert browser.requests == [path.as_uri()]
     assert browser.said == []

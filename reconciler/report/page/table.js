@@ -3,7 +3,7 @@
   const picture = document.getElementById("picture");
   // On a phone the search comes first.
   if (picture && matchMedia("(max-width: 40rem)").matches) picture.open = false;
-  const table = document.querySelector(".terms");
+  const table = document.querySelector(".listing");
   if (!table) return;
   const form = document.querySelector("form");
   const shown = document.getElementById("shown");
@@ -11,17 +11,23 @@
   const asks = form.elements;
   const body = table.tBodies[0];
   const heads = [...table.querySelectorAll("[data-by]")];
-  const text = (row, name) => row.querySelector("." + name)?.textContent ?? "";
-  const row = (node) => {
-    const name = node.firstElementChild.textContent;
-    const [meaning, owner, state, since] = ["meaning", "owner", "state", "since"].map((part) => text(node, part));
-    const members = Number(node.querySelector(".members")?.dataset.n ?? 0);
-    const kept = node.querySelector(".state b").textContent;
-    return { node, name, meaning, owner, state: kept, since, members, text: folded([name, meaning, owner, state].join(" ")) };
+  const head = (by) => heads.find((each) => each.dataset.by === by);
+  const counts = (by) => "number" in head(by).dataset;
+  const value = (cell, by) => {
+    if (!counts(by)) return (cell.querySelector("b") ?? cell).textContent;
+    return "n" in cell.dataset ? Number(cell.dataset.n) : "";
+  };
+  const row = (node, place) => {
+    const cells = [...node.cells];
+    const values = Object.fromEntries(heads.map(({ dataset: { by } }, i) => [by, value(cells[i], by)]));
+    const said = cells.filter((_, i) => !counts(heads[i].dataset.by)).map((cell) => cell.textContent);
+    return { node, place, first: cells[0].textContent, values: { ...values, ...node.dataset }, text: folded(said.join(" ")) };
   };
   const rows = [...body.rows].map(row);
   const total = rows.length;
   const named = (number) => number.toLocaleString("en") + " " + (number === 1 ? table.dataset.one : table.dataset.many);
+  // What is asked for besides words: columns, and what rows say of themselves.
+  const choices = [...new Set([...asks].map((field) => field.name))].filter((name) => name && name !== "q");
   const chosen = (name) => (asks[name] ? asks[name].value : "");
   const choose = (name, value) => {
     const field = asks[name];
@@ -39,39 +45,47 @@
 
   const filter = () => {
     const words = wordsIn(asks.q.value);
-    const [state, owner] = [chosen("state"), chosen("owner")];
-    const wanted = (each) => (!state || each.state === state) && (!owner || each.owner === owner) && words.every((word) => each.text.includes(word));
+    const asked = choices.filter(chosen).map((name) => [name, chosen(name)]);
+    const wanted = (each) => asked.every(([name, value]) => each.values[name] === value) && words.every((word) => each.text.includes(word));
     const number = apart(() => rows.filter((each) => show(each.node, wanted(each))).length);
     shown.textContent = number === total ? named(total) : number ? number.toLocaleString("en") + " of " + named(total) : "Nothing matches";
     again.hidden = number === total;
   };
 
-  // Names are in order already.
-  let order = "name";
+  // The column that rows are in the order of already; none where they stand in another order.
+  const usual = table.dataset.order ?? "";
+  let order = usual;
   const collator = new Intl.Collator("en", { numeric: true });
+  const say = (key, down) => {
+    for (const each of heads) {
+      if (each.dataset.by === key) each.setAttribute("aria-sort", down < 0 ? "descending" : "ascending");
+      else each.removeAttribute("aria-sort");
+    }
+  };
+  const comparison = (key, down) => {
+    if (!key) return (a, b) => a.place - b.place;
+    const compare = counts(key) ? (a, b) => a - b : collator.compare;
+    // What says nothing stands last, whichever way.
+    const empty = (each) => (each.values[key] === "" ? 1 : 0);
+    return (a, b) => empty(a) - empty(b) || down * compare(a.values[key], b.values[key]) || collator.compare(a.first, b.first);
+  };
   const sort = (by) => {
     order = by;
     const [key, down] = by.startsWith("-") ? [by.slice(1), -1] : [by, 1];
-    const compare = key === "members" ? (a, b) => a.members - b.members : (a, b) => collator.compare(a[key], b[key]);
-    // What says nothing stands last, whichever way.
-    const empty = (each) => (each[key] === "" ? 1 : 0);
-    rows.sort((a, b) => empty(a) - empty(b) || down * compare(a, b) || collator.compare(a.name, b.name));
+    rows.sort(comparison(key, down));
     apart(() => {
       // One that is moved while the others stand there costs as much as there are others.
       body.replaceChildren();
       body.append(...rows.map((each) => each.node));
     });
-    for (const head of heads) {
-      if (head.dataset.by === key) head.setAttribute("aria-sort", down < 0 ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
-    }
+    say(key, down);
   };
 
   // The address holds what is asked for, so that it can be sent to somebody.
   const write = () => {
     const asked = new URLSearchParams();
-    for (const name of ["q", "state", "owner"]) if (chosen(name)) asked.set(name, chosen(name));
-    if (order !== "name") asked.set("sort", order);
+    for (const name of ["q", ...choices]) if (chosen(name)) asked.set(name, chosen(name));
+    if (order !== usual) asked.set("sort", order);
     const hash = asked.toString();
     try { history.replaceState(null, "", hash ? "#" + hash : location.href.split("#")[0]); } catch { /* A page in a frame may have no address. */ }
   };
@@ -81,16 +95,16 @@
       const node = document.getElementById(decodeURIComponent(hash));
       if (!node || !body.contains(node)) return;
       if (node.hidden) {
-        for (const name of ["q", "state", "owner"]) choose(name, "");
+        for (const name of ["q", ...choices]) choose(name, "");
         filter();
       }
       node.scrollIntoView({ block: "center" });
       return;
     }
     const asked = new URLSearchParams(hash);
-    for (const name of ["q", "state", "owner"]) if (asked.has(name)) choose(name, asked.get(name));
-    const by = asked.get("sort") ?? "name";
-    if (by !== order && heads.some((head) => head.dataset.by === by.replace("-", ""))) sort(by);
+    for (const name of ["q", ...choices]) if (asked.has(name)) choose(name, asked.get(name));
+    const by = asked.get("sort") ?? usual;
+    if (by !== order && (!by || head(by.replace("-", "")))) sort(by);
     filter();
   };
 
@@ -100,21 +114,20 @@
   form.addEventListener("reset", () => { soon(); asks.q.focus(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", read);
-  for (const head of heads) {
+  for (const each of heads) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
+    button.textContent = each.textContent;
+    each.replaceChildren(button);
     button.addEventListener("click", () => {
       // Many come first where numbers are asked for.
-      const by = head.dataset.by;
-      const first = by === "members" ? "-members" : by;
-      const other = by === "members" ? by : "-" + by;
+      const { by } = each.dataset;
+      const [first, other] = counts(by) ? ["-" + by, by] : [by, "-" + by];
       sort(order === first ? other : first);
       write();
     });
   }
-  heads[0].setAttribute("aria-sort", "ascending");
+  if (usual) say(usual, 1);
   form.hidden = false;
   filter();
   read();
