@@ -107,3 +107,8 @@ class Draft:
             by = "id" if about.person else about.identities[0].field
             self.parts[kind, live_id] = Part(about, live_id, by, live_id if by == "id" else str(thing.fields[by]))
         return self.parts.get((kind, live_id or ""))
+
+    def awake(self, kind: Kind, live_id: str | None) -> Part | None:
+        """What is to become of a thing that is live; None where it is gone or lies in the archive, which leaves it there."""
+        thing = self.live_of(kind.name, live_id)
+        return None if thing is None or kind.dormant(thing) else self.part(kind.name, live_id)

@@ -37,8 +37,8 @@ def _unmake(draft: Draft, kind: Kind, kept: KeptChange, effect: Effect) -> None:
     """What was created goes: into the archive where its kind has one, for ever only where it has none."""
     name = Address(kind.name, str(kept.key))
     live_id = kept.source.id or draft.live.pairs.get(name)
-    thing, part = draft.live_of(kind.name, live_id), draft.part(kind.name, live_id)
-    if thing is None or part is None or kind.dormant(thing):
+    thing, part = draft.live_of(kind.name, live_id), draft.awake(kind, live_id)
+    if thing is None or part is None:
         return
     if effect is Effect.MET or (effect is Effect.LOST and not _is_ours(draft, name, thing)):
         draft.note_loss(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
@@ -154,8 +154,8 @@ def _bring_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
 
 def _put_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     """Whoever was brought back from the archive goes there again."""
-    thing, part = draft.live_of(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
-    if thing is None or part is None or kind.dormant(thing):
+    thing, part = draft.live_of(kind.name, kept.source.id), draft.awake(kind, kept.source.id)
+    if thing is None or part is None:
         return
     if _is_as_left(draft, kind, kept, thing, part.address, part.address):
         part.state = "archived"
@@ -165,7 +165,7 @@ def _put_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
 
 def _restore(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     """Fields that are as the run left them get their values back."""
-    thing, part = draft.live_of(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
+    thing, part = draft.live_of(kind.name, kept.source.id), draft.awake(kind, kept.source.id)
     if thing is None or part is None:
         draft.note_change(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
         return

@@ -125,6 +125,18 @@ def test_an_attribute_that_was_made_is_archived_and_one_that_was_archived_comes_
     assert changes(plan_back(route)) == ["unarchive attribute/seats", "archive attribute/score"]
 
 
+def test_no_undo_brings_back_an_attribute_that_another_one_archived(route: Route) -> None:
+    seats = {"name": "seats", "model": "company", "data_type": "integer", "description": "Seats"}
+    created = run(route, attributes=[seats])
+    described = run(route, attributes=[{**seats, "description": "Places"}])
+    carry_out_plan(route, undo_plan(route, described))
+    back = undo_plan(route, created)
+    assert changes(back) == ["archive attribute/seats"]
+    assert {outcome.status for outcome in carry_out_plan(route, back)} == {"applied"}
+    assert changes(plan_back(route, created)) == changes(plan_back(route, described)) == []
+    assert carry_out_plan(route, back) == []
+
+
 def test_whoever_was_brought_back_is_archived_again(route: Route) -> None:
     run(route, contacts=[{"external_id": "27", "state": "archived"}])
     run(route, contacts=[{"id": MAL, "state": "present", "name": "Malcolm"}])
