@@ -32,7 +32,7 @@ from reconciler.cli.options import (
     scope_options,
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
-from reconciler.cli.planned import paths_of, read_manifest_of
+from reconciler.cli.planned import paths_of, read_manifest_of, showing_stale
 from reconciler.cli.running import DECLINED, Stop, annotate, collect_again, confirm, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
@@ -43,7 +43,7 @@ from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosure, write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import RULES, Scope
-from reconciler.core.plan.work import StalePlan, Work, refuse_whole
+from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.report import Way, outcomes
 from reconciler.report.events import Events
@@ -145,26 +145,10 @@ def _apply_saved(saved: PlanDocument, source: ManifestOptions, setup: Setup, app
         open_session(setup.intercom, planned_pin(saved), writes=True, choice=setup.choice, paths=paths_of(saved)) as session,
         lock_workspace(session, setup.choice),
     ):
-        with progress(sys.stderr, label="reading") as bar, _showing_stale(events):
+        with progress(sys.stderr, label="reading") as bar, showing_stale(events.stale):
             work = hold(watch(session, bar.reading))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.warnings)
         return _carry_out(session, work, events, bool(setup.fail_on))
-
-
-@contextmanager
-def _showing_stale(events: Events) -> Iterator[None]:
-    """Where a plan is stale, what was reviewed and what it would be now, as `diff` shows them, before the error that says so."""
-    try:
-        yield
-    except StalePlan as stale:
-        if stale.unlike:
-            from reconciler.report import side_by_side
-
-            out = Terminal(sys.stdout)
-            out.lines(side_by_side.lines(stale.unlike, color=out.color))
-            out.flush()
-            events.stale(side_by_side.as_rows(stale.unlike))
-        raise
 
 
 def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.connection import open_session
 from reconciler.cli.ledger_choice import LedgerChoice
@@ -12,6 +14,7 @@ from reconciler.cli.options import Intercom
 from reconciler.core.model.desired import Manifest
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.schema import PlanDocument
+from reconciler.core.plan.work import StalePlan
 from reconciler.errors import Usage
 from reconciler.manifest.layers import Layers
 from reconciler.report.progress import progress
@@ -46,6 +49,23 @@ def _planned_layers(saved: PlanDocument, layers: Layers) -> Layers:
     if env:
         Terminal(sys.stderr).say(f"note: the plan was made with --env {env}, and its manifest is read so again")
     return replace(layers, overlays=(env,) if env else ())
+
+
+@contextmanager
+def showing_stale(tell: Callable[[list[dict[str, Any]]], object] | None = None) -> Iterator[None]:
+    """Where a plan is stale, what was reviewed and what it would be now, as `diff` shows them, before the error that says so."""
+    try:
+        yield
+    except StalePlan as stale:
+        if stale.unlike:
+            from reconciler.report import side_by_side
+
+            out = Terminal(sys.stdout)
+            out.lines(side_by_side.lines(stale.unlike, color=out.color))
+            out.flush()
+            if tell:
+                tell(side_by_side.as_rows(stale.unlike))
+        raise
 
 
 def rehearse_saved(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom
 from reconciler.cli.output import show_rehearsal
-from reconciler.cli.planned import paths_of, read_manifest_of, rehearse_saved
+from reconciler.cli.planned import paths_of, read_manifest_of, rehearse_saved, showing_stale
 from reconciler.manifest.layers import Layers
 from reconciler.workflow.planfile import applicable, read_plan
 
@@ -41,4 +42,7 @@ def rehearse(file: Path, form: str, full: bool, approvals: ApprovalOptions, choi
     held_to, saved = approvals.read(), applicable(read_plan(file), file)
     choice = replace(choice, paths=paths_of(saved))
     manifest = read_manifest_of(saved, Layers.of("", os.environ), choice)
-    return show_rehearsal(rehearse_saved(saved, manifest, held_to, intercom, choice), form, full=full).exit_code
+    # On stdout JSON stands alone.
+    with showing_stale() if form == "text" else nullcontext():
+        done = rehearse_saved(saved, manifest, held_to, intercom, choice)
+    return show_rehearsal(done, form, full=full).exit_code

@@ -73,6 +73,9 @@ def test_it_is_what_diff_shows_but_for_values_that_moved(desk: Desk) -> None:
     assert desk("plan", "m.yaml", "-o", "now.json") == 0
     assert desk("diff", "plan.json", "now.json") == 2
     assert desk.out.splitlines() == lines
+    assert desk("rehearse", "plan.json") == 4
+    assert desk.out.splitlines() == lines
+    assert (desk("rehearse", "plan.json", "--format", "json"), desk.out, desk.writes) == (4, "", [])
 
 
 def test_where_it_cannot_be_planned_anew_the_error_is_the_same(desk: Desk) -> None:
