@@ -111,9 +111,13 @@ class RuleEntry(StrictModel):
         tuple[Person, ...], Field(personal=True), doc("Who has not, whatever they say.", [{"email": "zoe@serenity.example"}])
     ] = ()
     links: Annotated[
-        Literal["additive", "owned"] | None,
+        Literal["additive", "owned", "declared", "exact"] | None,
         NotNull,
-        doc("Who does not match keeps the tag (`additive`), or loses it only if we gave it (`owned`).", "owned"),
+        doc(
+            "Who does not match keeps the tag (`additive`), loses it only if we gave it (`owned`), or loses it (`declared`; `exact` means "
+            "the same). Where it is not written, what `policy: links` says, else `declared`.",
+            "owned",
+        ),
     ] = None
     limits: Annotated[RuleLimits, doc("The rule's own limits.", {"attaches": 500, "detaches": "10%"})] = RuleLimits()
     expect: Annotated[RuleExpect, doc("What a new or changed rule is to reach.", {"min": 0, "max": "all", "keep": "0%"})] = RuleExpect()

@@ -68,7 +68,7 @@ def _assemble(files: SortedFiles, source: Source, paths: Sequence[str], kinds: K
     check_former(contents)
     check_circles(contents, resources)
     check_successors(contents, resources)
-    rules = read_rules(contents, resources)
+    rules = read_rules(contents, resources, head.policy)
     if contents.problems:
         raise Invalid(contents.problems)
     return Manifest(

@@ -14,6 +14,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.entry import LinkItem
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.policy import Policy
 from reconciler.core.model.rule import Expected, Rule
 from reconciler.core.model.written import Plain, quote
 from reconciler.errors import Mark
@@ -90,13 +91,13 @@ def _validate(contents: Contents, ruling: Ruling, raw: Raw) -> Any:
         return None
 
 
-def read_rules(contents: Contents, resources: Mapping[Address, Resource]) -> Mapping[Address, Rule]:
-    """The rules by what their people have. What is wrong with them, or with what names that too, is noted."""
+def read_rules(contents: Contents, resources: Mapping[Address, Resource], policy: Policy) -> Mapping[Address, Rule]:
+    """The rules by what their people have, under a policy. What is wrong with them, or with what names that too, is noted."""
     ruling, rules = contents.kinds.ruling, dict[Address, Rule]()
     for raw in contents.rules if ruling else ():
         assert ruling is not None
         entry = _validate(contents, ruling, raw)
-        rule = _make_rule(contents, ruling, raw, entry) if entry else None
+        rule = _make_rule(contents, ruling, raw, entry, policy) if entry else None
         if rule and (first := rules.get(rule.target)):
             contents.note(raw.mark(), f"{rule.target} has a rule already, at {first.mark}", "keep one of them")
         elif rule:
@@ -106,9 +107,9 @@ def read_rules(contents: Contents, resources: Mapping[Address, Resource]) -> Map
     return rules
 
 
-def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any) -> Rule | None:
+def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any, policy: Policy) -> Rule | None:
     """A rule that holds together with what is declared; None where it does not, which is noted."""
-    before, link = len(contents.problems), ruling.on[entry.on]
+    before, link, links = len(contents.problems), ruling.on[entry.on], _choose_links(entry.links, policy)
     end = find_present_end(contents, raw.mark(ruling.target), ruling.target, LinkItem(getattr(entry, ruling.target), present=True))
     if end and end.values.get("members") == "free":
         text = f"{ruling.target} {quote(end.address.key)} says `members: free` (at {end.mark('members')}), and has a rule"
@@ -131,15 +132,21 @@ def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any) -> Rule
         target=end.address,
         link=link,
         mark=raw.mark(),
-        digest=_digest(entry, ruling.target, include, exclude),
+        digest=_digest(entry, links, ruling.target, include, exclude),
         where=entry.where or "",
         through=through,
         include=include,
         exclude=exclude,
-        links=entry.links or "declared",
+        links=links,
         limits={name: limit for name in entry.limits.model_fields_set if (limit := getattr(entry.limits, name)) is not None},
         expected=_read_expected(entry.expect),
     )
+
+
+def _choose_links(written: str | None, policy: Policy) -> str:
+    """What becomes of those who have it and do not match: as the rule says, else as the policy does, where anybody wrote that."""
+    links = written or (policy.links if "links" in policy.model_fields_set else "declared")
+    return "declared" if links == "exact" else links
 
 
 def _read_expected(expect: Any) -> Expected:
@@ -148,11 +155,11 @@ def _read_expected(expect: Any) -> Expected:
     return Expected(expect.min, most, expect.max is not None, float(share.rstrip("%")))
 
 
-def _digest(entry: Any, target: str, include: Names, exclude: Names) -> str:
+def _digest(entry: Any, links: str, target: str, include: Names, exclude: Names) -> str:
     """A digest of whom a rule reaches, and what becomes of the others: what else it says makes it no other rule, nor does another name of
     what it is about."""
     about = entry.model_dump(exclude={target, "limits", "expect"}, exclude_unset=True)
-    about |= {"include": sorted(include), "exclude": sorted(exclude)}
+    about |= {"include": sorted(include), "exclude": sorted(exclude), "links": links}
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.model.policy import Policy
 from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
@@ -211,6 +212,21 @@ def test_a_rule_has_limits_of_its_own(make_route: MakeRoute, limits: dict[str, A
     route.clock.now += LONG
     assert gates(route.document(written(route, rule, policy=policy), scope=DUE)) == gate
     assert gates(route.document(written(route, policy=policy), scope=DUE)) == ["limits.detaches", "limits.people"]
+
+
+def test_a_rule_lifts_no_limit_of_the_policy_file_and_takes_no_more_away(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, {**RULE, "limits": {"attaches": 500, "detaches": 500}}, policy={})
+
+    def refuse(**policy: Any) -> list[str]:
+        held = replace(route, rules=Approvals(base=Policy.model_validate(policy)))
+        return [f"{refusal['gate']}: {refusal['message']}" for refusal in held.document(path)["refused"]]
+
+    assert [text.partition(":")[0] for text in refuse(limits={"attaches": 5})] == ["limits.attaches"]
+    assert refuse(limits={"attaches": 6}) == refuse(links="exact") == []
+    (text,) = refuse(links="owned")
+    assert "intercom.yaml" in text
+    assert "links: declared (allowed: owned)" in text
 
 
 def test_a_saved_plan_does_what_still_holds_and_leaves_the_rest(make_route: MakeRoute) -> None:

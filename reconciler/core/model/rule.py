@@ -48,6 +48,8 @@ class Rule:
     links: str = "declared"
     # How many links one run makes or undoes at most, by the name of the limit: a number or a percentage of who has it.
     limits: Mapping[str, int | str] = field(default_factory=dict)
+    # Whether these count instead of those of the policy, and not beside them.
+    over_policy: bool = True
     # How many it is to reach.
     expected: Expected = Expected()
 

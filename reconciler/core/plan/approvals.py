@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
-from reconciler.core.model.policy import ApprovalEntry, Policy, list_moved, tighten
+from reconciler.core.model.policy import ApprovalEntry, Policy, list_moved, looser, tighten
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.again import note_freshness
@@ -83,8 +83,19 @@ def govern(manifest: Manifest, approvals: Approvals) -> tuple[Manifest, tuple[No
     policy, refused = tighten(approvals.base, manifest.policy)
     changed = list_moved(approvals.base, policy)
     notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
+    refused = (*refused, *_list_looser(manifest, approvals.base))
     text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
-    return replace(manifest, policy=policy), notes, (Refusal("policy", text),) if refused else ()
+    # A rule's own limits never lift those of the file.
+    rules = {address: replace(rule, over_policy=False) for address, rule in manifest.rules.items()}
+    return replace(manifest, policy=policy, rules=rules), notes, (Refusal("policy", text),) if refused else ()
+
+
+def _list_looser(manifest: Manifest, base: Policy) -> Iterator[str]:
+    """The rules that take more links away than a base policy lets a manifest, where it says so."""
+    if "links" in base.model_fields_set:
+        for rule in manifest.rules.values():
+            if looser("links", base.links, rule.links):
+                yield f"{rule.mark}: links: {rule.links} (allowed: {base.links})"
 
 
 def over_calls(approvals: Approvals, calls: int) -> Iterable[Refusal]:

@@ -18,10 +18,11 @@ _LIMITS = {Action.ATTACH: "attaches", Action.DETACH: "detaches"}
 
 
 def has_own_limit(manifest: Manifest, live: Snapshot, change: Change) -> bool:
-    """Whether a rule asks for a change, and limits such changes itself."""
+    """Whether a rule asks for a change, and its own limit of such changes counts instead of that of the policy."""
     if not isinstance(change, LinkChange) or not change.by_rule:
         return False
-    limit = manifest.rules[change.target].limits.get(_LIMITS[change.action])
+    rule = manifest.rules[change.target]
+    limit = rule.limits.get(_LIMITS[change.action]) if rule.over_policy else None
     return isinstance(limit, int) or (limit is not None and len(live.members[change.target].having) >= FEW)
 
 

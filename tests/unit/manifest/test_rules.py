@@ -109,3 +109,25 @@ def test_another_rule_is_another_manifest(tmp_path: Path) -> None:
         read(tmp_path, rule(f"tag: pro, where: role = user{more}")).digest for more in ("", ", limits: {attaches: 5}", ", links: additive")
     }
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("links", "policy", "meant"),
+    [
+        ("", "", "declared"),
+        ("", "policy: {links: additive}\n", "additive"),
+        ("", "policy: {links: exact}\n", "declared"),
+        ("", "policy: {limits: {deletes: 1}}\n", "declared"),
+        (", links: declared", "policy: {links: additive}\n", "declared"),
+        (", links: exact", "policy: {links: owned}\n", "declared"),
+        (", links: owned", "policy: {links: exact}\n", "owned"),
+    ],
+)
+def test_who_does_not_match_goes_by_the_rule_else_by_the_policy_that_somebody_wrote(
+    tmp_path: Path, links: str, policy: str, meant: str
+) -> None:
+    text = rule(f"tag: pro, where: role = user{links}")
+    (plain,) = read(tmp_path, rule("tag: pro, where: role = user")).rules.values()
+    (known,) = read(tmp_path, policy + text).rules.values()
+    assert known.links == meant
+    assert (known.digest == plain.digest) is (meant == "declared")
