@@ -5,7 +5,7 @@ FROM python:3.12-slim-bookworm AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY reconciler /source/reconciler
 COPY examples/ci /source/examples/ci
-RUN python -m venv /reconciler && /reconciler/bin/pip install --no-cache-dir /source
+RUN python -m venv /reconciler && /reconciler/bin/pip install --no-cache-dir "/source[fleet]"
 
 FROM python:3.12-slim-bookworm
 # git is for ledgers in a git repository, and for `plan --base`. Debian keeps one version of it in a release.

@@ -1,6 +1,7 @@
-# `make demo` shows the product; `make quick` and `make test` check it; `make soak` tries twenty times as much by chance (hours; no
-# pipeline runs it); `make bench` measures calls, time and memory (bench.json). All make .venv first. Nothing is written outside this folder.
-.PHONY: demo quick test format docs soak bench clean
+# `make demo` shows the product, `make fleet` many workspaces; `make quick` and `make test` check it; `make soak` tries twenty times as much
+# by chance (hours; no pipeline runs it); `make bench` measures calls, time and memory (bench.json). All make .venv first. Nothing is
+# written outside this folder but what is gone with its process.
+.PHONY: demo fleet quick test format docs soak bench clean
 PYTHON ?= python3
 VENV := .venv
 # The tests start some hundred processes, and a process that has to compile all of it first takes half as long again.
@@ -24,6 +25,9 @@ $(VENV)/ready: pyproject.toml .ci/constraints.txt
 
 demo: $(VENV)/ready
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash examples/quickstart/demo.sh
+
+fleet: $(VENV)/ready
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash examples/fleet/demo.sh
 
 quick: $(VENV)/ready
 	@$(VENV)/bin/ruff check --no-cache .

@@ -137,7 +137,7 @@ def _look(connection: Connection, row: Row[Any]) -> _Seen:
 
 
 def _say_plans(seen: _Seen) -> str:
-    return f"for people to approve the plans of {seen.waiting:,} workspaces"
+    return f"for people to approve the plans of {seen.waiting:,} {'workspace' if seen.waiting == 1 else 'workspaces'}"
 
 
 def _note(

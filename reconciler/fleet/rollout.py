@@ -272,7 +272,8 @@ def approve(store: Store, engine: Engine, fleet: Fleet, rollout: str, shape: str
         if row.phase == Phase.STOPPED:
             raise Usage(f"{rollout} was stopped; `reconciler fleet resume {rollout}` goes on with it")
         if most and (number > most[0] or people > most[1]):
-            raise Refused([f"{number:,} workspaces wait so, where {people:,} people lose something; --up-to allows {most[0]}:{most[1]}"])
+            waiting = f"{number:,} {'workspace waits' if number == 1 else 'workspaces wait'} so"
+            raise Refused([f"{waiting}, where {people:,} people lose something; --up-to allows {most[0]}:{most[1]}"])
         connection.execute(_at(rollout).values(phase=Phase.RUNNING, reason="", until=None, ended=None))
         queue(connection, engine, row, which, {"state": State.QUEUED, "approved": RUNS.c.shape, "turn": 0, "later": 0.0})
         return number, advance(connection, engine, rollout, store.now())

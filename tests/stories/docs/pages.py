@@ -34,6 +34,10 @@ NOT_RUN = {
     "make bench": "it takes an hour",
     "age-keygen -o ~/undo-key.txt": "age is no part of this package",
     "docker build --tag reconciler .": "it needs docker",
+    "pip install 'intercom-reconciler[fleet]'": "it needs PostgreSQL",
+    "export RECONCILER_FLEET=postgresql://reconciler@db/fleet RECONCILER_LEDGER_KEY=$(cat ledger.key)": "it needs PostgreSQL",
+    "reconciler fleet worker --jobs 8": "it needs PostgreSQL",
+    "reconciler fleet worker --jobs 8 --queues drift": "it needs PostgreSQL",
     'docker run --rm --user "$(id -u)" --volume "$PWD:/manifest" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/': "it needs docker",
 }
 TOKEN = "dG9rOjEyMw=="  # what stands in ~/token.txt, and what the stand-in accepts

@@ -12,6 +12,8 @@ import pytest
 
 from reconciler.cli import VERBS, cli
 from reconciler.errors import ReconcilerError
+from reconciler.fleet import entries
+from reconciler.fleet.states import State
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox import load_seed
 from tests import ROOT
@@ -120,6 +122,13 @@ def test_every_key_of_a_plan_stands_in_its_table(make_route: MakeRoute) -> None:
     rows = re.findall(r"^\| (`.*?) \|", page("programs").text, re.MULTILINE)
     listed = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
     assert {*plan, *(key for change in plan["changes"] for key in change)} - {"format_version"} <= listed
+
+
+def test_every_key_of_a_fleet_and_every_state_stand_in_its_tables() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", page("fleet").text, re.MULTILINE)
+    models = (entries.FleetEntry, entries.TokenEntry, entries.GroupEntry, entries.WaveEntry, entries.WorkspaceEntry, entries.ListEntry)
+    assert rows == [*(key for model in models for key in model.model_fields), *State]
+    assert {f"`{key}`" for key in entries.MatchEntry.model_fields} <= set(re.findall(r"`\w+`", page("fleet").text))
 
 
 # ---- the manifests in them
