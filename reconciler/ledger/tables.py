@@ -140,6 +140,9 @@ HOLDERS = Table(
 IMAGES = Table("images", METADATA, Column("run", String, primary_key=True), Column("stored", Float), Column("preimage", String))
 
 
+# What a ledger has recorded, wherever it keeps the rest.
+RECORDED = tuple(table for table in METADATA.sorted_tables if table not in (HOLDERS, IMAGES))
+
 # The advisory lock of PostgreSQL under which tables are made: eight bytes that nobody else uses.
 _MAKING = int.from_bytes(b"recntbls")
 

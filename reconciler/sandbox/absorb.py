@@ -135,9 +135,9 @@ class Absorber:
         self.lists_read.add("attributes")
         for body in exchange.answer.get("data") or ():
             if body.get("custom"):
-                self._put_attribute(body)
+                self.put_attribute(body)
 
-    def _put_attribute(self, body: Doc) -> None:
+    def put_attribute(self, body: Doc) -> None:
         now = self.ws.clock()
         blank: Doc = {"description": None, "options": None, "messenger_writable": False, "archived": False, "admin_id": None}
         blank |= {"created_at": now, "updated_at": now}

@@ -11,10 +11,14 @@ from reconciler.sandbox.store import Doc
 
 # Each call is its method, its path and its body.
 Calls = Iterable[tuple[str, str, Any]]
+# The type of an attribute, by that of its value; a boolean is a number to Python.
+_TYPES = {bool: "boolean", int: "integer", float: "float"}
 # Values in one search.
 BATCH = 50
 _PARTS = re.compile(r"(/[a-z_]+)(?:/([^/]+))?")
 _ATTRIBUTES = Exchange("GET", "/data_attributes", (("include_archived", "true"),))
+# What has custom attributes, by its path.
+_MODELS = {"/contacts": "contact", "/companies": "company"}
 _LISTS = {"admins": Exchange("GET", "/admins"), "attributes": _ATTRIBUTES, "tags": Exchange("GET", "/tags")}
 
 
@@ -36,7 +40,7 @@ def list_needs(absorber: Absorber, calls: Calls) -> Iterator[Exchange]:
 def _list_lists(method: str, path: str, body: Doc) -> Iterator[str]:
     if path == "/contacts" and body.get("owner_id") is not None:
         yield "admins"
-    elif path == "/data_attributes" and method == "POST":
+    if (path == "/data_attributes" and method == "POST") or (path in _MODELS and body.get("custom_attributes")):
         yield "attributes"
     elif path == "/tags" and method == "POST":
         yield "tags"
@@ -52,7 +56,18 @@ def _list_mailboxes(absorber: Absorber, id: str | None, body: Doc) -> Iterator[s
 
 
 def assume(absorber: Absorber, calls: Calls) -> None:
-    """Whoever is to own a contact is an admin, where nobody may read who is."""
+    """Whoever is to own a contact is an admin, where nobody may read who is; so are custom attributes as they are written."""
     for _, path, body in calls:
-        if path.startswith("/contacts") and isinstance(body, dict) and body.get("owner_id") is not None:
+        parts = _PARTS.fullmatch(path)
+        if not isinstance(body, dict) or not parts or parts[1] not in _MODELS:
+            continue
+        if body.get("owner_id") is not None and "admins" not in absorber.lists_read:
             absorber.put_admin({"id": body["owner_id"]})
+        for name, value in (body.get("custom_attributes") or {}).items():
+            if "attributes" not in absorber.lists_read:
+                absorber.put_attribute({"id": f"{parts[1]} {name}", "name": name, "model": _MODELS[parts[1]], "data_type": _type_of(value)})
+
+
+def _type_of(value: object) -> str:
+    """The type of an attribute that takes a value."""
+    return next((name for type_, name in _TYPES.items() if isinstance(value, type_)), "string")

@@ -15,12 +15,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from reconciler.core.model.jsons import parse_json
 from reconciler.ledger.database import engine_for, keep_log
 from reconciler.ledger.errors import unusable
-from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, check_version, make_tables
+from reconciler.ledger.tables import METADATA, RECORDED, SCHEMA, THINGS, WRITES, check_version, make_tables
 
 _SUFFIX = ".jsonl"
 
 _LINE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-_TABLES = tuple(table for table in METADATA.sorted_tables if table not in (HOLDERS, IMAGES))
 # What the file of a row is told by; the tables that are not here have one file each.
 _SPLIT = {WRITES.name: ("run",), THINGS.name: ("kind", "id")}
 
@@ -95,7 +94,7 @@ def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> Non
     """Make the tables and fill them from files."""
     _insert(connection, SCHEMA, files)
     check_version(connection, place)
-    for table in _TABLES:
+    for table in RECORDED:
         if table.name != SCHEMA.name:
             _insert(connection, table, files)
 
@@ -141,7 +140,7 @@ def _file_in_sql(table: Table, of: str = "") -> str:
 def _watch(connection: Connection) -> None:
     """Let the database note in which files a row came, went or became another."""
     connection.exec_driver_sql("CREATE TABLE touched (file TEXT PRIMARY KEY) WITHOUT ROWID").close()
-    for table in _TABLES:
+    for table in RECORDED:
         if table.name in _SPLIT:
             connection.exec_driver_sql(f"CREATE INDEX {table.name}_by_file ON {table.name} ({_file_in_sql(table)})").close()
         for what, rows in {"INSERT": ("NEW.",), "UPDATE": ("OLD.", "NEW."), "DELETE": ("OLD.",)}.items():

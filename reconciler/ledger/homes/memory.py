@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.homes.home import Home, Waiting
 from reconciler.ledger.homes.images import Images
-from reconciler.ledger.tables import METADATA, make_tables
+from reconciler.ledger.tables import RECORDED, make_tables
 
 
 class MemoryHome:
@@ -26,10 +26,10 @@ class MemoryHome:
         self._engine, self._published = engine_for("sqlite://"), engine_for("sqlite://")
 
     def fill(self, connection: Connection) -> None:
-        """Take over all that a ledger holds."""
+        """Take over what a ledger has recorded, wherever it keeps what undo needs."""
         with self._engine.begin() as own:
             make_tables(own, self.place)
-            for table in METADATA.sorted_tables:
+            for table in RECORDED:
                 rows = [dict(row) for row in connection.execute(select(table)).mappings()]
                 own.execute(table.delete())
                 if rows:

@@ -132,5 +132,9 @@ def test_a_run_of_one_machine_is_taken_back_on_another(
     assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
     assert "encrypted" not in desk.out
     assert not [planted for planted in PLANTED if planted in (desk.folder / "undo.json").read_text()], "a plan holds no values"
+    # It is rehearsed first, on a copy of what the ledger has recorded there.
+    desk.box.forget_requests()
+    assert desk("rehearse", "undo.json") == 0, desk.out
+    assert (desk.writes, people(desk)) == ([], after)
     assert desk("apply", "undo.json") == 0, desk.err
     assert people(desk) == before

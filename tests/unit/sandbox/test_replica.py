@@ -137,6 +137,22 @@ def test_it_says_what_a_call_would_have_to_be_judged_by(live: Sandbox) -> None:
     assert list(replica.list_needs(calls)) == []
 
 
+@pytest.mark.parametrize(("path", "model"), [("/contacts", "contact"), ("/companies", "company")])
+def test_custom_attributes_are_judged_by_the_list_of_them_and_fit_where_nobody_may_read_it(live: Sandbox, path: str, model: str) -> None:
+    values = {"seats": 5, "share": 0.5, "paid": True, "tier": "gold"}
+    body = {"external_id" if model == "contact" else "company_id": "28", "custom_attributes": values}
+    live.seed({"attributes": [{"name": "seats", "model": model, "data_type": "integer"}]})
+    read, blind = Replica(), Replica()
+    (need,) = read.list_needs([("POST", path, body)])
+    tell(read, live, need.method, need.path, **dict(need.query))
+    for replica in (read, blind):
+        replica.assume([("POST", path, body)])
+    assert send(read, "POST", path, body)[0] == 400
+    assert send(read, "POST", path, body | {"custom_attributes": {"seats": 5}})[0] == 200
+    assert send(blind, "POST", path, body)[0] == 200
+    assert send(blind, "POST", path, body | {"custom_attributes": {"other": 5}})[0] == 400
+
+
 def test_a_lead_that_becomes_a_user_needs_who_has_its_email(live: Sandbox) -> None:
     live.seed({"contacts": [{"id": f"{9:024x}", "role": "lead", "email": "lead@mail.example"}]})
     replica = Replica()
