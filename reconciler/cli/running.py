@@ -62,8 +62,9 @@ def collect_again() -> None:
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """The exit code of a verb. Whatever it raised has been said on stderr, in one sentence, without personal values."""
+    came: list[int] = []
     try:
-        with _terminable():
+        with _terminable(came):
             code = command.main(list(arguments), prog_name="reconciler", standalone_mode=False)
         _flush()
         return code if isinstance(code, int) else 0
@@ -78,7 +79,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 0  # whoever read our output has gone (`| head`)
     except BaseException as error:
-        code = _say(*_account(error))
+        code = _say(*_account(error, came))
         annotate(_places(error))
         return code
 
@@ -90,8 +91,8 @@ def _flush() -> None:
     Terminal(sys.stdout).check()
 
 
-def _account(error: BaseException) -> tuple[str, int]:
-    """What to tell people of the end of a verb, and its exit code. The last case is our own bug."""
+def _account(error: BaseException, came: Sequence[int] = ()) -> tuple[str, int]:
+    """What to tell people of the end of a verb to which these signals came, and its exit code. The last case is our own bug."""
     match error:
         case click.Abort() | KeyboardInterrupt():
             return "interrupted", 130
@@ -103,6 +104,9 @@ def _account(error: BaseException) -> tuple[str, int]:
             return str(error), error.exit_code
         case OSError():
             return f"{error.filename or 'the output'}: {error.strerror or type(error).__name__}", 1
+        case _ if came:
+            # While it builds a model, pydantic puts an error of its own in the place of what a signal raises.
+            return _account(Interrupted(came[0]))
         case _:
             return f"internal error ({origin(error)}); please report it with the command that you ran", 1
 
@@ -158,20 +162,24 @@ def _places(error: BaseException) -> Iterator[Annotation]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends a verb like Ctrl-C does, with its own exit code."""
+def _terminable(came: list[int]) -> Iterator[None]:
+    """SIGTERM ends a verb like Ctrl-C does, with its own exit code. Which signals came is added to the list."""
 
     def end(signum: int, _: FrameType | None) -> None:
-        raise Interrupted(signum)
+        came.append(signum)
+        raise KeyboardInterrupt if signum == signal.SIGINT else Interrupted(signum)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    # Where a shell ignores Ctrl-C for a job in the background, so does the verb.
+    heeded = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    before = {signum: signal.signal(signum, end) for signum in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 class Stop(threading.Event):
