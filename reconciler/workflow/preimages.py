@@ -14,7 +14,7 @@ from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
 from reconciler.core.undo.preimage import Preimage, keep_changes, list_deletions, recount_uses
-from reconciler.core.undo.stored import join_preimage, read_sealed, seal_private, split_preimage
+from reconciler.core.undo.stored import hides_values, join_preimage, read_sealed, seal_private, split_preimage
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.workflow.session import Session
 
@@ -79,6 +79,15 @@ def _text(document: object) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+def _open(session: Session, sealed: str, keys: Sequence[str]) -> str:
+    """What was sealed, opened. A file of keys may be a pipe, which can be read once."""
+    from reconciler.ledger.sealing import unseal
+
+    if sealed not in session.opened:
+        session.opened[sealed] = unseal(sealed, keys, session.key_file)
+    return session.opened[sealed]
+
+
 def find(session: Session, run: str) -> Preimage | None:
     """What was kept of a run; None where nothing is, or not any more. What was encrypted is opened where a key is given. Raises Usage for
     a key that does not open it, ReconcilerError where it cannot be read."""
@@ -87,13 +96,13 @@ def find(session: Session, run: str) -> Preimage | None:
         return None
     try:
         shared = parse_json(kept.shared)
-        preimage = join_preimage(shared, parse_json(kept.private or "{}"), session.kinds)
+        preimage = join_preimage(run, shared, parse_json(kept.private or "{}"), session.kinds)
         if preimage.is_expired(session.now()):
             return None
         if (sealed := read_sealed(shared)) and session.key_file:
-            from reconciler.ledger.sealing import unseal
-
-            preimage = join_preimage(shared, parse_json(unseal(sealed, preimage.keys, session.key_file)), session.kinds)
+            preimage = join_preimage(run, shared, parse_json(_open(session, sealed, preimage.keys)), session.kinds)
+        if preimage.keys and (session.key_file or not sealed) and hides_values(preimage, session.kinds):
+            raise ValueError("a part of what was encrypted is gone")
     except Usage:
         raise
     except ReconcilerError as error:

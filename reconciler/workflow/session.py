@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.model.facts import UNKNOWN, Facts
@@ -47,6 +47,8 @@ class Session:
     facts: Facts = UNKNOWN
     # The file of the private keys that open what was encrypted for undo; empty where none is given.
     key_file: str = ""
+    # What was opened with them so far, by what was encrypted.
+    opened: dict[str, str] = field(default_factory=dict)
     # The time of day, in Unix seconds.
     now: Callable[[], float] = time.time
     # Waits for so many seconds.

@@ -62,7 +62,7 @@ def _wrote(run: Run) -> bool:
 def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS) -> Proposal:
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, or a key is given that does not open what
     was encrypted, Refused for another workspace."""
-    preimage, facts = _past(session, run)
+    preimage, facts = _past(session, run, imaging.find(session, run))
     turned, comparison = _turn_around(session, preimage, facts, approvals)
     plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
     if turned.hidden and preimage.keys:
@@ -71,11 +71,13 @@ def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS
 
 
 def prepare_undo(session: Session, saved: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
-    """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
+    """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4), and Usage for a key
+    that is needed and does not open what was encrypted."""
     refuse(hold_to_pin(planned_pin(saved), session.here))
     run = saved["run"]
+    kept = imaging.find(session, run)
     try:
-        preimage, facts = _past(session, run)
+        preimage, facts = _past(session, run, kept)
     except Usage as gone:
         raise Stale(f"{gone}") from None
     turned, comparison = _turn_around(session, preimage, facts, approvals)
@@ -97,9 +99,8 @@ def _say_encrypted(preimage: Preimage) -> str:
     return f"encrypted: the private key of {name_keys(preimage.keys)} is needed; give its file as {KEY_FILE}, and undo again"
 
 
-def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
-    """What was kept of a run, and what became of it. Raises Usage."""
-    preimage = imaging.find(session, run)
+def _past(session: Session, run: str, preimage: Preimage | None) -> tuple[Preimage, Sequence[Fact]]:
+    """What was kept of a run, if that is still there, and what became of it. Raises Usage."""
     known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
     if preimage is None and run not in known:
         raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")

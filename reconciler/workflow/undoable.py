@@ -72,7 +72,7 @@ def look_at_run(images: Images, run: str, now: float) -> Undoable:
     kept = images.of(run)
     try:
         shared = parse_json(kept.shared) if kept else None
-        preimage = join_preimage(shared, {}, KINDS)
+        preimage = join_preimage(run, shared, {}, KINDS)
     except ValueError:
         return Undoable(Way.NONE)
     if kept is None or preimage.is_expired(now):

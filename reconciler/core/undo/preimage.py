@@ -20,6 +20,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
 from reconciler.core.model.policy import Limits
+from reconciler.core.model.recipient import Recipient
 from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.order import Step
@@ -166,7 +167,7 @@ class Preimage:
     # What it is about to do, change by change.
     kept_changes: Annotated[tuple[KeptChange, ...], Field(alias="changes")]
     # The public keys that its personal half is encrypted to; none where that stays on the machine of the run.
-    keys: tuple[str, ...] = ()
+    keys: tuple[Recipient, ...] = ()
 
     def is_expired(self, now: float) -> bool:
         return now - self.stored > KEPT

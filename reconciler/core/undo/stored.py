@@ -92,13 +92,13 @@ def read_sealed(shared: Any) -> str:
     return str(shared.get(_SEALED, "")) if isinstance(shared, dict) else ""
 
 
-def join_preimage(shared: Any, private: Any, kinds: Kinds) -> Preimage:
-    """A pre-image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write, and
-    for documents of two runs."""
+def join_preimage(run: str, shared: Any, private: Any, kinds: Kinds) -> Preimage:
+    """The pre-image of a run from its documents; of the private one may be nothing here. Raises ValueError for what this release does not
+    write, and for documents of another run."""
     _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
     preimage = _SHARED.validate_python(shared)
     rest = _PRIVATE.validate_python(private) if private else None
-    if rest and rest.run != preimage.run:
+    if preimage.run != run or (rest and rest.run != run):
         raise ValueError("another run")
     untold = rest.changes if rest else {}
     return replace(

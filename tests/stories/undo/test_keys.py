@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyrage import decrypt, x25519
+from pyrage import decrypt, encrypt, x25519
 
 from reconciler.core.model.policy import Policy
 from reconciler.core.plan.approvals import Approvals
@@ -20,6 +20,7 @@ from reconciler.ledger.homes.images import Images
 from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.rehearse import Script, rehearse
 from reconciler.workflow.undo import prepare_undo, propose_undo
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
@@ -110,13 +111,20 @@ def test_each_of_several_keys_opens_it_and_those_of_another_time_do_not(route: R
     assert is_open(route, later)
 
 
-@pytest.mark.parametrize("how", ["another run", "no text"])
+@pytest.mark.parametrize("how", ["another run", "all of another run", "no text", "taken out", "nothing in it", "no key"])
 def test_what_somebody_changed_is_one_sentence(route: Route, key: Identity, how: str) -> None:
     other = run(route, **sealing(key))
     name = run(route, **sealing(key, contacts=[{"external_id": "25", "name": "Somebody"}]))
-    document = json.loads(image(route, name).read_text())
-    sealed = {"another run": json.loads(image(route, other).read_text())["sealed"], "no text": {"a": 1}}
-    image(route, name).write_text(json.dumps({**document, "sealed": sealed[how]}))
+    instead = json.loads(image(route, other).read_text())
+    changed: dict[str, dict[str, Any]] = {
+        "another run": {"sealed": instead["sealed"]},
+        "all of another run": instead,
+        "no text": {"sealed": {"a": 1}},
+        "taken out": {"sealed": ""},
+        "nothing in it": {"sealed": encrypt(b"{}", [key.to_public()], armored=True).decode()},
+        "no key": {"keys": ["somebody's\n::error::words"]},
+    }
+    image(route, name).write_text(json.dumps(json.loads(image(route, name).read_text()) | changed[how]))
     give(route, key)
     with pytest.raises(ReconcilerError, match=f"^the pre-images of the run {name} are damaged.*; undo it by hand$") as bad:
         plan_back(route)
@@ -136,6 +144,32 @@ def test_a_plan_that_was_made_with_the_key_is_not_applied_in_part_without_it(rou
     assert workspace(route) == after
     # One that was made without it holds what could be read.
     assert carry_out_plan(route, undo_plan(route)) == []
+
+
+@pytest.mark.parametrize("opening", [0o644, None], ids=["open to others", "gone"])
+def test_a_key_that_does_not_help_is_no_stale_plan(route: Route, key: Identity, opening: int | None) -> None:
+    run(route, **sealing(key))
+    give(route, key)
+    plan = undo_plan(route)
+    path = Path(route.key_file)
+    path.chmod(opening) if opening else path.unlink()
+    with pytest.raises(Usage, match="RECONCILER_UNDO_KEY_FILE"):
+        carry_out_plan(route, plan)
+
+
+def test_a_key_out_of_a_pipe_is_enough_for_a_rehearsal(route: Route, key: Identity) -> None:
+    """`RECONCILER_UNDO_KEY_FILE=<(pass show undo)`: what came out of it once is gone."""
+    run(route, **sealing(key))
+    give(route, key)
+    plan = undo_plan(route)
+    out, into = os.pipe()
+    os.write(into, f"{key}\n".encode())
+    os.close(into)
+    route.key_file = f"/dev/fd/{out}"
+    with route.session() as session:
+        rehearsal = rehearse(session, Script(plan, None))
+    os.close(out)
+    assert ([o.status for o in rehearsal.outcomes], rehearsal.again.is_empty) == (["applied"], True)
 
 
 def test_nor_is_one_without_keys_on_another_machine(route: Route) -> None:

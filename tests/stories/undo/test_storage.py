@@ -108,8 +108,8 @@ def test_an_image_reads_back_as_it_was(route: Route) -> None:
         work = prepare(session, route.saved(route.manifest(PLAN)), planned.manifest)
         list(carry_out(session, work, Patient(route.clock)))
     shared, private = (json.loads(kept(route, suffix).read_text()) for suffix in ("", ".private"))
-    image = join_preimage(shared, private, KINDS)
-    assert join_preimage(*split_preimage(KINDS, image), KINDS) == image
+    image = join_preimage(shared["run"], shared, private, KINDS)
+    assert join_preimage(shared["run"], *split_preimage(KINDS, image), KINDS) == image
     assert [deed.action for deed in image.kept_changes] == [deed.action for deed in whole]
 
 
