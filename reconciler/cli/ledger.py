@@ -242,6 +242,8 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
     with ledger or ExitStack():
         runs = ledger.runs() if ledger else []
         one = _one(runs, run) if run else None
+        if ledger and not runs:
+            Terminal(sys.stderr).say("no runs here yet")
         changes = ledger.read_done(one.run) if ledger and one else []
         undoable = look_at_run(ledger.images, one.run, time.time()) if ledger and one and one.verb in WRITING else None
     _show(runs, past.OneRun(one, changes, undoable) if one else None, form)

@@ -33,7 +33,7 @@ def rehearse(file: Path, form: str, full: bool, approvals: ApprovalOptions, choi
 
     What `apply PLAN.json` would read of the workspace goes into a local one in memory; there the plan is carried out, and planned again.
     Nothing is written to Intercom, to the ledger or to the disk. It shows which changes would be refused, which calls an apply makes, what
-    a kill in the middle would leave, and what it rests on that nobody established. The exit code is 3 where anything would be refused.
+    a kill in the middle would leave, and on which assumptions all this rests. The exit code is 3 where anything would be refused.
 
     \b
     Example:

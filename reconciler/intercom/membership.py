@@ -103,6 +103,7 @@ class Reading:
         return Membership(
             matching=(shown.matching | include) - exclude,
             having=shown.having,
+            included=include,
             excluded=exclude,
             day=day,
             days=said,

@@ -156,7 +156,7 @@ class _Writer:
             "by": by,
             "decides": one.authority.value if one.authority else None,
             "action": planned[0].action.value if planned else None,
-            **({"rule": {"source": _place(one.rule.mark), "matches": one.matches}} if one.rule else {}),
+            **({"rule": {"source": _place(one.rule.mark), "matches": one.matches, "by_name": one.is_named}} if one.rule else {}),
             **({"due": True} if planned and planned[0].cause is Cause.DUE else {}),
         }
 

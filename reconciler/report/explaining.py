@@ -31,6 +31,14 @@ DECIDES: Mapping[str | None, str] = {
 }
 _ORIGINS = {"owned": "ours", "found": "on record, not ours", "absent": "on record as absent"}
 
+# Whether a thing matches a rule, and whether the rule names it.
+_MATCHES = {
+    (True, False): "it matches",
+    (False, False): "it does not match",
+    (True, True): "`include` names it",
+    (False, True): "`exclude` names it",
+}
+
 
 def lines(document: Document, *, full: bool = False, color: bool = False) -> Iterator[str]:
     """The whole report line by line; `full` lists every link and entry."""
@@ -213,8 +221,8 @@ def _say_link(link: Document, document: Document) -> str:
 def _say_decision(link: Document, document: Document) -> str:
     if "rule" not in link:
         return DECIDES[link["decides"]] if document["declared"] else "nothing declares this"
-    matches = link["rule"]["matches"]
-    said = "" if matches is None else ": it matches" if matches else ": it does not match"
+    matches, by_name = link["rule"]["matches"], link["rule"]["by_name"]
+    said = "" if matches is None else f": {_MATCHES[matches, by_name]}"
     return f"{DECIDES[Authority.RULE]} ({words.describe_place(link['rule']['source'])}){said}"
 
 

@@ -112,7 +112,7 @@ def _describe_left(after: Document) -> str:
 
 def _rests(document: Document, look: _Look) -> Iterator[str]:
     rows = [f"{r['what']}: {r['here']} ({look.names(r['addresses'])})" for r in document["rests_on"]]
-    yield from look.section("Rests on what is not established", rows, DIM)
+    yield from look.section("Rests on assumptions", rows, DIM)
     yield from look.section("Not read", [clean(text) for text in document["unread"]], YELLOW)
 
 
@@ -128,4 +128,4 @@ def _summarize(document: Document) -> str:
     parts += [f"{count(len(document['gates']), 'gate')} refused"] if document["gates"] else []
     rests = len(document["rests_on"])
     left = "a second plan is empty" if again["empty"] else f"{count(len(again['changes']), 'change')} left"
-    return f"Rehearsal: {', '.join(parts)}; {left}; rests on {count(rests, 'reading')} that nobody established."
+    return f"Rehearsal: {', '.join(parts)}; {left}; rests on {count(rests, 'assumption')}."

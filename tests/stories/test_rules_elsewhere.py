@@ -185,3 +185,17 @@ def test_a_condition_on_values_that_cannot_be_yet_says_what_to_apply_first(make_
         route.planned(path)
     route.apply(route.saved(path, scope=Scope(target=("attribute/tier",))))
     assert gates(route.document(path)) == []
+
+
+def test_explain_says_whom_a_rule_names_whatever_its_conditions_say(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, {**RULE, "include": ["u0"], "exclude": ["u1"]})
+    route.converge(path)
+    for name, matches, said in (("u0", True, "`include` names it"), ("u3", True, "it matches")):
+        document, text = explained(route, path, Address("contact", name))
+        (link,) = [link for link in document["links"] if link["target"] == "tag/pro"]
+        assert (link["rule"]["matches"], link["rule"]["by_name"]) == (matches, "include" in said)
+        assert f"): {said}" in text
+    route.box.seed({"contacts": [{"external_id": "u1", "tags": ["pro"]}]})
+    _, text = explained(route, path, Address("contact", "u1"))
+    assert "): `exclude` names it" in text

@@ -81,6 +81,8 @@ class LinkSides:
     rule: Rule | None = None
     # Whether the thing matches that; None where it was not read.
     matches: bool | None = None
+    # Whether that is because the rule names it, whatever its conditions say.
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class _Sides:
             attachment = self.live.attachments.get((self.live.thing.id, end)) if self.live.thing and end in ends else None
             authority = find_authority(self.whole, written, target) if written and self.resource and not self.resource.is_gone else None
             authority = Authority.RULE if target in rules else authority
-            rule = (rules.get(target), self._matches(target) if target in rules else None)
+            rule = (rules.get(target), self._matches(target), self._is_named(target))
             sends = [w for w in self.live.writes if w.link == link.field and w.ends[1] == self._digest_of(target)]
             yield LinkSides(
                 link.field, target, declared, mark, origin, since or None, end in ends, attachment, authority, _last(sends), *rule
@@ -241,6 +243,11 @@ class _Sides:
         """Whether the thing matches the rule of something; None where that was not read."""
         members = self.comparison.live.members.get(target)
         return self.live.thing.id in members.matching if members and self.live.thing else None
+
+    def _is_named(self, target: Address) -> bool:
+        """Whether the rule of something includes or excludes the thing by name."""
+        members = self.comparison.live.members.get(target)
+        return bool(members and self.live.thing and self.live.thing.id in members.included | members.excluded)
 
     def _digest_of(self, target: Address) -> str:
         return self.comparison.recorded.digests.thing(self.comparison.recorded.app_id, target)

@@ -66,7 +66,9 @@ class Membership:
     day: date | None = None
     # What its relative times meant, in words.
     days: str = ""
-    # Who does not match, whatever the conditions say.
+    # Who matches, whatever the conditions say,
+    included: Set[str] = frozenset()
+    # and who does not.
     excluded: Set[str] = frozenset()
     # When those changed last for whom no condition holds and who have it, as was shown; None where that is no time.
     changed: Mapping[str, float | None] = field(default_factory=dict)

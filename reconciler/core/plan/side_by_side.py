@@ -95,8 +95,8 @@ def _read_plan(plan: PlanDocument, values: bool, digests: bool = False) -> Rows:
     here = plan["workspace"]
     head: dict[str, Any] = {"workspace": f"{here['app_id']} in {here['region']}", "run": plan.get("run")}
     if not values:
-        head["manifest"] = plan.get("manifest", {}).get("digest")
-    rows: dict[Subject, list[Mapping[str, Any]]] = {Subject("plan", "of", None): [head]}
+        head["digest of the manifest"] = plan.get("manifest", {}).get("digest")
+    rows: dict[Subject, list[Mapping[str, Any]]] = {Subject("plan", "as a whole", None): [head]}
     for subject, turns in group_changes(plan["changes"]).items():
         read = _read_digests if digests else partial(_read_fields, values=values)
         rows[subject] = [{**read(turn["fields"]), "people": turn["people"]} for turn in turns]
@@ -129,7 +129,7 @@ def compare_manifests(kinds: Kinds, a: Manifest, b: Manifest) -> list[Unlike]:
 def _read_manifest(manifest: Manifest, app_id: str) -> Iterator[tuple[Subject, Sequence[Mapping[str, Any]]]]:
     pin = manifest.pin
     head = {"name": manifest.name, "app_id": pin and pin.app_id, "region": pin and pin.region}
-    yield Subject("manifest", "head", None), [{**head, **manifest.policy.model_dump(mode="json", exclude_unset=True)}]
+    yield Subject("manifest", "as a whole", None), [{**head, **manifest.policy.model_dump(mode="json", exclude_unset=True)}]
     for address, resource in sorted(manifest.resources.items(), key=lambda item: str(item[0])):
         yield Subject("entry", show_address(address, app_id), None), [_read_resource(resource, app_id)]
 

@@ -63,7 +63,7 @@ def test_another_manifest_is_planned_anew_to_be_compared(desk: Desk) -> None:
     desk.write("m.yaml", MANIFEST.replace(", new", ", gold").replace(", tags: [vip]", ""))
     lines = shown(desk)
     assert [line for line in lines if line[0] in "-+"] == ["- create tag/new", "- attach contact/25 tag/vip", "+ create tag/gold"]
-    assert lines[0] == "~ plan of"
+    assert lines[0] == "~ plan as a whole"
     assert "the manifest is not the one that was planned" in desk.err
 
 

@@ -35,7 +35,7 @@ def test_a_saved_plan_holds_no_values_so_its_manifest_counts(plans: Desk) -> Non
     document = json.loads(plans.out)
     assert document["same"] is False
     assert [(row["action"], row["address"], row["only"], [p["path"] for p in row["parts"]]) for row in document["differences"]] == [
-        ("plan", "of", None, ["manifest"]),
+        ("plan", "as a whole", None, ["digest of the manifest"]),
         ("create", "tag/trial", "a", []),
         ("create", "tag/gold", "b", []),
     ]

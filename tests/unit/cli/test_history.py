@@ -129,6 +129,13 @@ def test_without_a_ledger_there_is_an_empty_list(desk: Desk) -> None:
     assert not (desk.folder / ".reconciler").exists()
 
 
+def test_a_ledger_without_runs_says_so(desk: Desk) -> None:
+    assert desk("plan", "m.yaml", "-o", "plan.json", m="tags: [vip]\n") == 0
+    assert desk("apply", "plan.json", m="tags: [gold]\n") == 4
+    assert desk("history") == 0
+    assert (desk.out, desk.err) == ("", "no runs here yet\n")
+
+
 def test_a_run_that_is_not_there_is_64(desk: Desk) -> None:
     for which in ("last", "20260101T000000000-00000000"):
         assert desk("history", which) == 64
