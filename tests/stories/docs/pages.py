@@ -27,6 +27,7 @@ PATHS = [README, *sorted(DOCS.rglob("*.md"))]
 NOT_RUN = {
     "pipx install git+REPOSITORY": "it needs a package registry",
     "uv tool install git+REPOSITORY": "it needs a package registry",
+    "pip install git+REPOSITORY": "it needs a package registry",
     "git clone REPOSITORY reconciler": "it needs a package registry",
     "cd reconciler": "it needs a package registry",
     "make demo": "it needs a package registry",
