@@ -41,14 +41,19 @@ def name_route(box: Replica, method: str, path: str) -> str:
 
 @contextmanager
 def hear(session: Session, box: Replica) -> Iterator[Counter[str]]:
-    """While this lasts, all that the session reads goes into the copy, and nothing can be written; the answer counts the calls by route."""
+    """While this lasts, all that the session reads goes into the copy, and nothing can be written; the answer counts the calls by route.
+    An answer that the copy cannot read is raised as BadAnswer."""
+    from reconciler.intercom.routes import bad
     from reconciler.sandbox.absorb import Exchange
 
     calls, lock, client = Counter[str](), threading.Lock(), session.client
 
     def take(request: Request, reply: Reply) -> None:
         link = next((value for name, value in reply.headers.items() if name.lower() == "link"), "")
-        box.take(Exchange(request.method, request.path, request.query, request.body, reply.status, reply.body, link))
+        try:
+            box.take(Exchange(request.method, request.path, request.query, request.body, reply.status, reply.body, link))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise bad(client, request, "the answer holds something that is none of its things; nothing can be rehearsed on it") from None
         with lock:
             calls[name_route(box, request.method, request.path)] += 1
 

@@ -19,7 +19,7 @@ from reconciler.core.plan.rehearsal import BEFORE, Rehearsal
 from reconciler.core.plan.rehearsal import document as show
 from reconciler.core.plan.saved import write_saved
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.errors import Refused, Stale
+from reconciler.errors import IntercomError, Refused, Stale
 from reconciler.sandbox.call import Recorded
 from reconciler.sandbox.replica import Replica
 from reconciler.workflow.planfile import planned_manifest
@@ -364,3 +364,22 @@ def test_twenty_thousand_contacts(make_route: MakeRoute) -> None:
     rehearsal = play(route, plan)
     assert (rehearsal.exit_code, rehearsal.again.is_empty) == (0, True)
     hold_to_apply(route, plan, rehearsal)
+
+
+# What an answer may hold instead of what it should, by the call that it answers.
+BROKEN = {
+    "/contacts/search": '{"data": [null]}',
+    "/tags": '{"data": [null]}',
+    "/admins": '{"admins": [{}]}',
+    "/data_attributes": '{"data": [{"custom": true}]}',
+}
+
+
+@pytest.mark.parametrize("path", BROKEN)
+def test_an_answer_that_cannot_be_read_is_no_bug(make_route: MakeRoute, path: str) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]})
+    things = "attributes: [{name: a, model: contact, data_type: string}]\ntags: [vip]\n"
+    plan = route.saved(route.manifest(f"{things}contacts: [{{external_id: '25', owner_id: '77', tags: [vip]}}]\n"))
+    route.box.faults.add(None, f"^{path}$", body=BROKEN[path].encode(), status=200, times=None)
+    with pytest.raises(IntercomError, match=path):
+        play(route, plan)
