@@ -83,6 +83,6 @@ def explain(
         open_session(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
         one = explain_one(watch(session, bar.reading), manifest, wanted, held_to)
-    view.show(as_document(one.sides, one.plan, one.policy, one.people, personal=view.show_personal is not None))
+    view.show(as_document(one.sides, one.plan, one.limits, one.people, personal=view.show_personal is not None))
     choice.say_which()
     return 0

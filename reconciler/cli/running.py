@@ -96,6 +96,9 @@ def _account(error: BaseException, came: Sequence[int] = ()) -> tuple[str, int]:
     match error:
         case click.Abort() | KeyboardInterrupt():
             return "interrupted", 130
+        case RuntimeError(__cause__=(KeyboardInterrupt() | Interrupted()) as signalled):
+            # Python 3.11 wraps so what comes while a class is made, as in an import.
+            return _account(signalled)
         case click.ClickException():
             # click lists what may be chosen in lines of their own.
             text = error.format_message().replace(",\n\t", ", ").replace("\n\t", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +13,23 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Cause
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.paths import personal_path
-from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import hide, mask_pair, show_address
 from reconciler.core.model.record import Record
 from reconciler.core.model.rule import Rule
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.document import View, document, find_page
-from reconciler.core.plan.gates import list_limits
 from reconciler.core.plan.plan import Plan
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 
 Document = dict[str, Any]
+Limits = Sequence[Mapping[str, int | str]]
 
 
-def as_document(sides: Explanation, plan: Plan, policy: Policy, people: Mapping[str, str], *, personal: bool = False) -> Document:
-    """One thing as programs read it. `people` are the names of those who made its links, by their ids. Personal values are masked unless
-    they are asked for."""
-    return _Writer(sides, plan, policy, people, personal).write()
+def as_document(sides: Explanation, plan: Plan, limits: Limits, people: Mapping[str, str], *, personal: bool = False) -> Document:
+    """One thing as programs read it. `limits` are those that each change counts against, by name; `people` are the names of those who made
+    its links, by their ids. Personal values are masked unless they are asked for."""
+    return _Writer(sides, plan, limits, people, personal).write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,8 @@ class _Writer:
     sides: Explanation
     # The plan of it.
     plan: Plan
-    # What is allowed.
-    policy: Policy
+    # The limits that each change of the plan counts against.
+    limits: Limits
     # What those are called who made its links.
     people: Mapping[str, str]
     # Whether personal values are shown.
@@ -50,8 +49,7 @@ class _Writer:
 
     def write(self) -> Document:
         sides, planned = self.sides, document(KINDS, self.plan, View(self.personal))
-        limits = [list_limits(KINDS, self.policy, change) for change in self.plan.changes]
-        changes = [{**row, "limits": dict(limit)} for row, limit in zip(planned["changes"], limits, strict=True)]
+        changes = [{**row, "limits": dict(limits)} for row, limits in zip(planned["changes"], self.limits, strict=True)]
         own, address = self.show_name(sides.address), self.show_name(sides.address)
         return {
             "format_version": planned["format_version"],

@@ -112,7 +112,8 @@ class _Look:
             yield f"  {sign(words.describe_action(change), self.color)}{target}{f' ({about})' if about else ''}".rstrip()
             yield from (f"      {line}" for line in (*describe_history((change,)), *words.describe_details(change)))
             if change["limits"]:
-                yield f"      counts against {', '.join(f'limits.{name} ({limit})' for name, limit in change['limits'].items())}"
+                named = {name if name.startswith("rule.") else f"limits.{name}": limit for name, limit in change["limits"].items()}
+                yield f"      counts against {', '.join(f'{name} ({limit})' for name, limit in named.items())}"
         if not self.full and len(plan["changes"]) > FEW:
             yield f"  and {len(plan['changes']) - FEW:,} more (--full lists them)"
         if plan["needs"]:

@@ -25,7 +25,7 @@ from reconciler.core.model.record import Record
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.approvals import Approvals, govern, hold_to_approvals, refuse
-from reconciler.core.plan.gates import hold_to_pin
+from reconciler.core.plan.gates import hold_to_pin, list_limits
 from reconciler.core.plan.plan import Plan, make_plan
 from reconciler.core.plan.scope import Scope, narrow
 from reconciler.core.plan.work import Proposal
@@ -58,8 +58,8 @@ class Explained:
     sides: Explanation
     # The part of the next plan that is about it, with what it needs; its notes are about this thing alone.
     plan: Plan
-    # What is allowed.
-    policy: Policy
+    # The limits that each change of that part counts against, by name.
+    limits: tuple[Mapping[str, int | str], ...]
     # What those are called who made its links, by their ids.
     people: Mapping[str, str]
 
@@ -87,7 +87,8 @@ def explain_one(session: Session, manifest: Manifest, wanted: Address, approvals
     notes = (*(note for note in planned.plan.notes if note.address == address), *hidden)
     refused = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in planned.plan.refused)
     plan = replace(planned.plan, drift=drift, notes=notes, refused=refused)
-    return Explained(sides, plan, planned.manifest.policy, _name_people(session, sides))
+    limits = tuple(list_limits(session.kinds, planned.manifest, planned.live, change) for change in plan.changes)
+    return Explained(sides, plan, limits, _name_people(session, sides))
 
 
 def _is_of_others(refusal: Refusal, address: Address) -> bool:

@@ -47,7 +47,7 @@ contacts:
 def explained(route: Route, path: Path, address: Address) -> Any:
     with route.session() as session:
         one = explain_one(session, read_manifest([str(path)]), address, NO_APPROVALS)
-    return as_document(one.sides, one.plan, one.policy, one.people)
+    return as_document(one.sides, one.plan, one.limits, one.people)
 
 
 def shown(row: Any) -> Any:

@@ -79,7 +79,7 @@ def explained(route: Route, path: Any, address: Address) -> tuple[Any, str]:
     """What explain says of an address, as JSON and as text."""
     with route.session() as session:
         one = explain_one(session, read_manifest([str(path)]), address, NO_APPROVALS)
-    document = as_document(one.sides, one.plan, one.policy, one.people)
+    document = as_document(one.sides, one.plan, one.limits, one.people)
     return document, "\n".join(lines(document))
 
 
@@ -115,6 +115,12 @@ def test_explain_says_of_a_tag_whom_its_rule_reaches(make_route: MakeRoute) -> N
     assert document["rule"] | {"source": None} == {"source": None, "where": RULE["where"], "matching": 30, "having": 0}
     assert [c["action"] for c in document["plan"]["changes"]] == ["create", *["attach"] * 30]
     assert "and 11 more (--full lists them)" in text
+    assert "counts against limits.attaches (1000000)" in text
+    limited = written(route, {**RULE, "limits": {"attaches": 500}})
+    document, text = explained(route, limited, Address("tag", "pro"))
+    assert [c["limits"] for c in document["plan"]["changes"]] == [{"creates": 100_000}, *[{"rule.attaches": 500}] * 30]
+    assert "counts against rule.attaches (500)" in text
+    written(route)
     route.converge(path)
     put(route, ["u1"], "free")
     route.clock.now += LONG

@@ -21,7 +21,7 @@ from reconciler.core.model.recorded import Handover, Recorded
 from reconciler.core.model.refusal import Refusal, gather_refusals
 from reconciler.core.model.written import as_yaml, quote_visibly
 from reconciler.core.plan.order import Step, find_concerned
-from reconciler.core.plan.rules import check_rules, has_own_limit
+from reconciler.core.plan.rules import check_rules, find_own_limit, has_own_limit
 
 
 def note_unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
@@ -330,9 +330,12 @@ _COUNTED: Mapping[str, Callable[[Change, Kinds], bool]] = {
 }
 
 
-def list_limits(kinds: Kinds, policy: Policy, change: Change) -> Mapping[str, int | str]:
-    """The limits that a change counts against, by name."""
-    return {name: limit for name, limit in policy.limits if _COUNTED[name](change, kinds)}
+def list_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, change: Change) -> Mapping[str, int | str]:
+    """The limits that a change counts against, by name: those of the policy, and `rule.…` of its rule."""
+    own = find_own_limit(manifest, live, change)
+    if has_own_limit(manifest, live, change):
+        return own
+    return {**{name: limit for name, limit in manifest.policy.limits if _COUNTED[name](change, kinds)}, **own}
 
 
 def _list_left_out(difference: Difference) -> tuple[Address, ...]:

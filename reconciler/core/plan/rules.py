@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.compare.ruled import governs
 from reconciler.core.model.change import Action, Change, LinkChange
@@ -19,11 +19,18 @@ _LIMITS = {Action.ATTACH: "attaches", Action.DETACH: "detaches"}
 
 def has_own_limit(manifest: Manifest, live: Snapshot, change: Change) -> bool:
     """Whether a rule asks for a change, and its own limit of such changes counts instead of that of the policy."""
+    return isinstance(change, LinkChange) and bool(find_own_limit(manifest, live, change)) and manifest.rules[change.target].over_policy
+
+
+def find_own_limit(manifest: Manifest, live: Snapshot, change: Change) -> Mapping[str, int | str]:
+    """The limit of its own rule that a change counts against, by name; none where no rule asks for it, or that percentage is not taken."""
     if not isinstance(change, LinkChange) or not change.by_rule:
-        return False
-    rule = manifest.rules[change.target]
-    limit = rule.limits.get(_LIMITS[change.action]) if rule.over_policy else None
-    return isinstance(limit, int) or (limit is not None and len(live.members[change.target].having) >= FEW)
+        return {}
+    name = _LIMITS[change.action]
+    limit = manifest.rules[change.target].limits.get(name)
+    if limit is None or (isinstance(limit, str) and len(live.members[change.target].having) < FEW):
+        return {}
+    return {f"rule.{name}": limit}
 
 
 def check_rules(manifest: Manifest, live: Snapshot, recorded: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:

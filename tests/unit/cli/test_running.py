@@ -10,6 +10,7 @@ import pytest
 from pydantic_core import SchemaValidator, core_schema
 
 from reconciler.cli.running import run
+from reconciler.errors import Interrupted
 
 
 class Slow:
@@ -36,3 +37,18 @@ def test_a_signal_while_models_are_built_is_no_bug(capsys: pytest.CaptureFixture
     assert run(build, []) == code
     assert capsys.readouterr().err.strip() == f"error: {said}"
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize(("signalled", "code"), [(KeyboardInterrupt(), 130), (Interrupted(15), 143)], ids=["ctrl-c", "terminate"])
+def test_a_signal_while_a_class_is_made_is_no_bug(signalled: BaseException, code: int) -> None:
+    """As in an import: Python 3.11 wraps what is raised there in a RuntimeError."""
+
+    class Named:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise signalled
+
+    @click.command()
+    def verb() -> None:
+        type("Whole", (), {"part": Named()})
+
+    assert run(verb, []) == code
