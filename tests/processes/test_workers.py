@@ -90,7 +90,7 @@ class Workers:
 
         thread = threading.Thread(target=supervise)
         thread.start()
-        self._stack.callback(thread.join)
+        self._stack.callback(thread.join, PATIENCE)
         self._stack.callback(ended.set)
 
 
@@ -161,7 +161,7 @@ def test_workers_that_are_killed_leave_nothing_undone(fleet: FleetDesk, workers:
 
     thread = meanwhile(kill)
     done = fleet.json("apply", "--auto-approve")
-    thread.join()
+    thread.join(PATIENCE)
     assert (done["code"], done["summary"]["done"]) == (0, SIZE), explain(fleet, done["run"])
     assert all(fleet.tags(app_id) == {"vip", "churned", "trial"} for app_id in fleet.boxes)
     assert overlaps(fleet.folder) == []
@@ -182,7 +182,7 @@ def test_a_worker_that_was_frozen_in_the_middle_of_an_apply_writes_everything_on
 
     thread = meanwhile(freeze)
     done = fleet.json("apply", "--auto-approve")
-    thread.join()
+    thread.join(PATIENCE)
     assert (done["code"], done["summary"]["done"]) == (0, 4), explain(fleet, done["run"])
     assert set(creates(fleet).values()) == {1}
     assert len(creates(fleet)) == 12
@@ -201,7 +201,7 @@ def test_the_next_wave_begins_once_though_who_ended_the_last_one_died(fleet: Fle
 
     thread = meanwhile(start_another)
     done = fleet.json("apply", "--auto-approve")
-    thread.join()
+    thread.join(PATIENCE)
     assert (done["code"], done["summary"]["done"]) == (0, 6), explain(fleet, done["run"])
     assert set(creates(fleet).values()) == {1}
 
@@ -237,7 +237,7 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(fleet: FleetDesk, w
 
     thread = meanwhile(restart)
     begun = fleet("apply", "--auto-approve", "--format", "json")
-    thread.join()
+    thread.join(PATIENCE)
     run = fleet.err.split("rollout ")[1].split(":")[0]
     if begun == 1:
         # Who waited for it was told; the workers go on with it.

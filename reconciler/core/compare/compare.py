@@ -93,11 +93,10 @@ def _withhold_lost_creates(kinds: Kinds, now: float, manifest: Manifest, live: S
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
     missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.is_gone and kinds[a.kind].unrepeatable(r.fields)]
     until_by_address = {a: until for a in missing if (until := _read_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
-    text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
-    notes = tuple(
-        Note("withheld", text.format(format_time(until_by_address[a])), a, manifest.resources[a].mark, True, until_by_address[a])
-        for a in sorted(until_by_address)
-    )
+    # The last of their times: what says the same of many is said once.
+    last = format_time(max(until_by_address.values(), default=now))
+    text = f"its create was sent a few minutes ago and never answered: search may not show it yet, and a plan after {last} sends it again"
+    notes = tuple(Note("withheld", text, a, manifest.resources[a].mark, True, until_by_address[a]) for a in sorted(until_by_address))
     return replace(live, withheld=live.withheld | until_by_address.keys(), notes=(*live.notes, *notes))
 
 

@@ -35,7 +35,7 @@ def test_a_create_whose_answer_was_lost_is_no_success_until_it_is_proved(desk: D
     desk.written()
     assert codes(desk) == (2, 2, 5)
     assert "Unproven, or not done now (1):\n  ! contact/l***@mail.example#" in desk.out
-    assert "not sent again before 20" in desk.out
+    assert "and a plan after 20" in desk.out
     for verb in ("plan", "drift"):
         [unproven] = document(desk, verb)["unproven"]
         assert str(unproven["address"]).startswith("contact/l***@mail.example#")

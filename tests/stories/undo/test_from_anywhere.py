@@ -99,7 +99,9 @@ def lying_there(desk: Desk, home: str, request: pytest.FixtureRequest) -> bytes:
             # The manifest's own commits name their author.
             others = {line.split(" ")[0] for line in git(repository, "rev-list", "--objects", "--branches", "--remotes").splitlines()}
             asked = "".join(f"{name}\n" for name in every if name not in others).encode()
-            content += subprocess.run(["git", "cat-file", "--batch"], cwd=repository, input=asked, capture_output=True, check=True).stdout
+            content += subprocess.run(
+                ["git", "cat-file", "--batch"], cwd=repository, input=asked, capture_output=True, check=True, timeout=60
+            ).stdout
     if home == "postgresql":
         postgres: Cluster = request.getfixturevalue("postgres")
         for (table,) in postgres.run("SELECT table_name FROM information_schema.tables WHERE table_schema = 'reconciler'", "ledger"):

@@ -136,7 +136,7 @@ def test_eight_threads_and_many_workspaces_know_nothing_of_each_other(hosts: lis
     def govern(number: int) -> tuple[set[str], list[str]]:
         host = hosts[number]
         if number < THREADS:
-            meet.wait()
+            meet.wait(60)
         manifest = load(host.write(OWNED.format(f"own-{number}, all")))
         assert apply(plan(manifest, host.here), host.here).counts == {"applied": 2}
         # What is ours in one workspace is that of no other one: ids and names are the same in all of them.

@@ -141,7 +141,7 @@ def test_a_result_that_nobody_followed_up_is_followed_up_by_whoever_comes_next(r
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert Counter(rig.engine.started) == dict.fromkeys(("w0", "w1", "w2", "w3", "w4"), 1)
 
 

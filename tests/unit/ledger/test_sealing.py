@@ -92,7 +92,7 @@ def test_a_key_may_come_through_a_pipe(tmp_path: Path, key: Identity) -> None:
     writing = threading.Thread(target=lambda: pipe.write_text(f"{key}\n"))
     writing.start()
     assert unseal(seal(TEXT, [name_of(key)]), [name_of(key)], str(pipe)).rstrip() == TEXT
-    writing.join()
+    writing.join(60)
 
 
 @pytest.mark.parametrize("how", ["cut", "a letter", "words", "nothing", "no text", "a head"])
