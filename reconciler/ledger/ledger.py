@@ -238,7 +238,7 @@ class Ledger:
     def read_undo_keys(self, app_id: str, name: str) -> tuple[str, ...] | None:
         """The public keys that the last apply under a name encrypted to; None where there was none."""
         with self._looking() as connection:
-            return past.read_undo_keys(connection, app_id, self._digests.plain(name))
+            return past.read_undo_keys(connection, app_id, self._digests.plain(name), self.place)
 
     def read_written(self, app_id: str, name: str, things: Sequence[str]) -> list[Write]:
         """The writes of applies that were done to these things, each the digest of its address."""

@@ -12,6 +12,7 @@ from reconciler.core.model.live import Workspace
 from reconciler.core.model.outcome import Status
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.policy import KEYS
+from reconciler.core.model.recipient import parse_recipient
 from reconciler.core.model.record import Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
@@ -44,11 +45,14 @@ def _read_run(row: Row[Any]) -> Run:
     )
 
 
-def read_undo_keys(connection: Connection, app_id: str, name: str) -> tuple[str, ...] | None:
-    """The public keys that the last apply under a name encrypted to; None where there was none."""
+def read_undo_keys(connection: Connection, app_id: str, name: str, place: str) -> tuple[str, ...] | None:
+    """The public keys that the last apply under a name encrypted to; None where there was none. Raises LedgerUnusable."""
     mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.verb == "apply")
     row = connection.execute(select(RUNS.c.policy).where(mine).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()).limit(1)).first()
-    return None if row is None else tuple(map(str, (row.policy or {}).get(KEYS, ())))
+    try:
+        return None if row is None else tuple(map(parse_recipient, (row.policy or {}).get(KEYS, ())))
+    except (AttributeError, TypeError, ValueError):
+        raise LedgerUnusable(place, "it is damaged") from None
 
 
 def read_done(connection: Connection, run: str, place: str) -> list[Done]:

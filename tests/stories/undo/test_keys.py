@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from reconciler.core.model.policy import Policy
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import write_saved
 from reconciler.errors import ReconcilerError, Stale, Usage
+from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.images import Images
 from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.apply import carry_out, prepare
@@ -144,6 +146,17 @@ def test_a_plan_that_was_made_with_the_key_is_not_applied_in_part_without_it(rou
     assert workspace(route) == after
     # One that was made without it holds what could be read.
     assert carry_out_plan(route, undo_plan(route)) == []
+
+
+@pytest.mark.parametrize("written", ['["nobody"]', "5", '[{"a": 1}]'])
+def test_keys_that_are_none_in_the_ledger_are_damage(route: Route, key: Identity, written: str) -> None:
+    run(route, **sealing(key))
+    give(route, key)
+    with sqlite3.connect(route.folder / ".reconciler" / "ledger.db") as database:
+        database.execute("UPDATE runs SET policy = ?", (f'{{"undo_keys": {written}}}',))
+    database.close()
+    with pytest.raises(LedgerUnusable, match="damaged"):
+        plan_back(route)
 
 
 @pytest.mark.parametrize("opening", [0o644, None], ids=["open to others", "gone"])
