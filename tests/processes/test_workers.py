@@ -277,3 +277,21 @@ def look_and_apply(fleet: FleetDesk) -> list[dict[str, Any]]:
     plan = fleet.json("plan")
     documents = [plan, fleet.json("apply", plan["run"]), fleet.json("drift"), fleet.json("status", plan["run"]), fleet.json("status")]
     return [{**document, "run": ""} for document in documents]
+
+
+@pytest.mark.timeout(900)
+def test_a_worker_knows_who_joined_the_fleet_while_it_ran(fleet: FleetDesk, workers: Workers) -> None:
+    (app_id,) = fleet.add(1)
+    fleet.fleet(engine="postgresql", manifest=MANIFEST)
+    lists = fleet.folder.parent / "lists.csv"
+    text = (fleet.folder / "fleet.yaml").read_text().partition("workspaces:")[0]
+    fleet.write("fleet.yaml", f"{text}workspaces: {{csv: {lists}}}\n")
+    lists.write_text(f"app_id,base_url\n{app_id},{fleet.url}/{app_id}\n")
+    workers.start()
+    assert fleet("plan") == 0, fleet.err + fleet.out
+    (joined,) = fleet.add(1)
+    with lists.open("a") as file:
+        file.write(f"{joined},{fleet.url}/{joined}\n")
+    # Tokens come from the environment of the worker, which is older: it looks, and says what is missing.
+    assert fleet("plan") == 1
+    assert f"TOKEN_{joined}" in fleet.out, fleet.out

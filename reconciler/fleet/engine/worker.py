@@ -143,7 +143,7 @@ class _Worker:
         self._under_way.add(stop)
         try:
             # Who is to stop begins nothing any more.
-            claimed = None if self._stop.is_set() else run_job(self._hosts.current(), rollout, app_id, stop)
+            claimed = None if self._stop.is_set() else run_job(self._hosts.current(app_id), rollout, app_id, stop)
         finally:
             self._under_way.discard(stop)
         if claimed:
@@ -201,10 +201,10 @@ class _Hosts:
         self._host, self._say, self._lock = host, say, threading.Lock()
         self._seen = _stamps(host)
 
-    def current(self) -> Host:
+    def current(self, app_id: str = "") -> Host:
+        """The host, which knows the workspace if the list of today does: a list may come from a command, or lie anywhere."""
         with self._lock:
-            stamps = _stamps(self._host)
-            if stamps != self._seen:
+            if _stamps(self._host) != self._seen or (app_id and self._host.workspace(app_id) is None):
                 self._renew()
                 self._seen = _stamps(self._host)
             return self._host
