@@ -7,13 +7,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.fleet_output import FORMAT, REPORTS, FleetOptions, show, write
 from reconciler.cli.help import Family, Verb, reads_here, refuse_writes
 from reconciler.cli.options import gather
 from reconciler.cli.running import DECLINED, Stop, collect_again, confirm, stoppable, whoever
@@ -26,24 +26,11 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 FLEET = click.option("-f", "--file", type=_FILE, default=Path("fleet.yaml"), show_default=True, help="The fleet.")
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 GROUP = click.option("--group", metavar="GROUP", help="Only the workspaces of this group.")
 _JOBS = "How many workspaces are run at the same time, unless a wave says less."
 JOBS = click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help=_JOBS)
 YES = click.option("--auto-approve", is_flag=True, help="Do not ask.")
 RUN = click.argument("run", metavar="RUN")
-
-
-@dataclass(frozen=True)
-class FleetOptions:
-    """Which fleet, and how it is shown."""
-
-    # Its file.
-    file: Path
-    # The format on stdout.
-    form: str = "text"
-    # How many workspaces are run at the same time.
-    jobs: int = 8
 
 
 @click.group(cls=Family)
@@ -86,6 +73,7 @@ def validate(file: Path) -> None:
 @GROUP
 @click.option("-o", "out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the plan of each workspace there.")
 @FORMAT
+@REPORTS
 @JOBS
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes, 3 if a plan is refused.")
 @gather(given=FleetOptions)
@@ -106,7 +94,7 @@ def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exit
         view = _look(host, Does.PLAN, group, given)
         if out:
             write_plans(host.store, view.run, out)
-        _show(view, given.form)
+        show(view, given)
         if view.summary["done"]:
             _say(f"next: reconciler fleet apply {view.run}")
     return exit_code(view, detailed=detailed_exitcode)
@@ -118,6 +106,7 @@ def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exit
 @GROUP
 @YES
 @FORMAT
+@REPORTS
 @JOBS
 @gather(given=FleetOptions)
 def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve: bool) -> int:
@@ -150,6 +139,7 @@ def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve:
 @click.option("--fix", is_flag=True, help="Carry out what puts it right, wave by wave.")
 @YES
 @FORMAT
+@REPORTS
 @JOBS
 @gather(given=FleetOptions)
 def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool) -> int:
@@ -172,7 +162,7 @@ def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool)
         return _look_and_carry_out(given, Does.DRIFT, group, auto_approve)
     with _open(given) as host:
         view = _look(host, Does.DRIFT, group, given)
-        _show(view, given.form)
+        show(view, given)
     return exit_code(view)
 
 
@@ -184,6 +174,7 @@ def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool)
 @click.option("--drifted", "which", flag_value="drifted", help="Only those where drift was met.")
 @click.option("--app-id", metavar="ID", help="Only this workspace.")
 @FORMAT
+@REPORTS
 @gather(given=FleetOptions)
 def status(run: str | None, given: FleetOptions, which: str | None, app_id: str | None) -> None:
     """Show how a rollout is, or how each workspace is now.
@@ -203,7 +194,7 @@ def status(run: str | None, given: FleetOptions, which: str | None, app_id: str 
             view = view.only(lambda one: bool(one.drifted))
         elif which:
             view = view.only(lambda one: one.state == which)
-        _show(view.only(lambda one: app_id in (None, one.app_id)), given.form)
+        show(view.only(lambda one: app_id in (None, one.app_id)), given)
         if not run and given.form == "text":
             rollouts = last_rollouts(host.store, host.fleet, 5)
             Terminal(sys.stdout).lines(f"{row.id}  {row.verb}  {row.phase}" for row in rollouts)
@@ -336,7 +327,7 @@ def _look_and_carry_out(given: FleetOptions, verb: Any, group: str | None, auto_
     with _open(given) as host:
         view = _look(host, verb, group, given)
         if given.form == "text":
-            _show(view, "text")
+            write(view, "text")
         if not auto_approve and any(one.changes for one in view.workspaces) and not confirm("Carry this out, wave by wave?"):
             _say(f"Not applied; nothing was written. Later: reconciler fleet apply {view.run}")
             return DECLINED
@@ -349,7 +340,7 @@ def _finish(host: Host, run: str, given: FleetOptions) -> int:
     from reconciler.fleet.view import exit_code
 
     view = _run(host, run, given)
-    _show(view, given.form)
+    show(view, given)
     if view.state == "stopped":
         _say(f"stopped: {view.reason}; reconciler fleet resume {run} goes on with it")
     elif view.state == "waiting" or view.summary["stale"]:
@@ -376,20 +367,6 @@ def _run(host: Host, run: str, given: FleetOptions) -> View:
         _say(f"stopped: what is under way has ended; reconciler fleet resume {run} goes on with it")
     stop.check()
     return view
-
-
-def _show(view: View, form: str) -> None:
-    """A view on stdout."""
-    from reconciler.fleet.report import text
-    from reconciler.fleet.view import document_of
-    from reconciler.report.json import deep
-
-    out = Terminal(sys.stdout)
-    if form == "json":
-        out.write(deep(document_of(view)))
-    else:
-        out.lines(text.lines(view, out.color))
-    out.check()
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler import __version__
 from reconciler.core.model.privacy import hide
@@ -13,6 +13,13 @@ from reconciler.errors import Usage
 
 # Unix seconds to show instead of now (https://reproducible-builds.org/specs/source-date-epoch/).
 EPOCH = "SOURCE_DATE_EPOCH"
+# Reports that begin with that line.
+PAGES = frozenset({"markdown", "html"})
+
+
+def headline_for(forms: Iterable[str], paths: Sequence[str]) -> str:
+    """The line on these paths, where a report of one of these forms begins with it; else empty. Raises Usage."""
+    return headline(paths) if PAGES & {*forms} else ""
 
 
 def headline(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> str:

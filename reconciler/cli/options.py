@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -177,16 +177,6 @@ def in_folder(context: click.Context, parameter: click.Parameter, path: Path | N
     return path
 
 
-def _reports(context: click.Context, parameter: click.Parameter, written: Sequence[str]) -> list[tuple[str, Path]]:
-    """`--report markdown=plan.md` as a format and a file; a wrong one ends the run before anything is read. Raises Usage."""
-    pairs = [(name, path) for name, _, path in (report.partition("=") for report in written)]
-    for report, (name, path) in zip(written, pairs, strict=True):
-        if name not in RENDERERS or not path:
-            raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(RENDERERS))}")
-        in_folder(context, parameter, Path(path))
-    return [(name, Path(path)) for name, path in pairs]
-
-
 FILE = click.Path(dir_okay=False, path_type=Path)
 OUT = click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Save the plan, for `apply FILE`.")
 
@@ -276,8 +266,24 @@ def check_personal(show_personal: str | None) -> None:
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
 FULL = click.option("--full", is_flag=True, help="List everything in the text, also where it names some and counts the rest.")
-_REPORT = "Also write a report; may be repeated."
-REPORTS = click.option("--report", "reports", multiple=True, callback=_reports, metavar="FORMAT=FILE", help=_REPORT)
+
+
+def report_option(forms: Collection[str]) -> Callable[[Verb], Verb]:
+    """`--report markdown=plan.md` as a format and a file; a wrong one ends the run before anything is read, by Usage."""
+
+    def read(context: click.Context, parameter: click.Parameter, written: Sequence[str]) -> list[tuple[str, Path]]:
+        pairs = [(name, path) for name, _, path in (report.partition("=") for report in written)]
+        for report, (name, path) in zip(written, pairs, strict=True):
+            if name not in forms or not path:
+                raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(forms))}")
+            in_folder(context, parameter, Path(path))
+        return [(name, Path(path)) for name, path in pairs]
+
+    help = "Also write a report; may be repeated."
+    return click.option("--report", "reports", multiple=True, callback=read, metavar="FORMAT=FILE", help=help)
+
+
+REPORTS = report_option(RENDERERS)
 POLICY = rule("--policy", metavar="FILE", shell_complete=files, help="Rules that the manifest may tighten, never loosen.")
 
 

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli.connection import open_session
-from reconciler.cli.headline import headline
+from reconciler.cli.headline import headline_for
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions
 from reconciler.cli.running import Annotation, say_error
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
-# Reports that begin with a line that says when they were made.
-PAGES = frozenset({"markdown", "html"})
 # The options that a verb shares with the one that comes next.
 SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "sandbox", "api_version", "share"})
 
@@ -127,7 +125,7 @@ def as_typed(*words: str) -> str:
 
 def way_of(forms: Iterable[str], full: bool, paths: Sequence[str] = ()) -> Way:
     """How the reports of these forms are shown; pages begin with a line on the commit of these paths. Raises Usage."""
-    return Way(full, headline(paths) if PAGES & {*forms} else "")
+    return Way(full, headline_for(forms, paths))
 
 
 def render(document: PlanDocument, form: str, way: Way) -> None:

@@ -138,7 +138,7 @@ def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:
         return _carry_out(host, workspace, claimed, stop, seen)
     except AppliedInPart as error:
         calls = sum(error.applied.calls.values())
-        result = replace(seen.result, state=State.FAILED, exit=error.exit_code, reason=str(error), calls=calls)
+        result = replace(seen.result, state=State.FAILED, exit=error.exit_code, reason=str(hide(str(error), False)), calls=calls)
     except ReconcilerError as error:
         # It may be for its token: a process that lives on asks for it again.
         host.tokens.drop(workspace)

@@ -126,13 +126,6 @@ def last_rollouts(store: Store, fleet: Fleet, number: int) -> Sequence[Row[Any]]
         return list(connection.execute(wanted.order_by(ROLLOUTS.c.started.desc()).limit(number)))
 
 
-def document_of(view: View) -> dict[str, Any]:
-    """What `--format json` prints; keys in a fixed order."""
-    names = ("app_id", "group", "wave", "state", "exit", "shape", "changes", "people", "calls")
-    workspaces = [{name: getattr(one, name) for name in names} for one in view.workspaces]
-    return {"run": view.run or None, "state": view.state or None, "summary": dict(view.summary), "workspaces": workspaces}
-
-
 def exit_code(view: View, *, detailed: bool = True) -> int:
     """What the verb of a rollout ends with. `detailed`: a plan ends with 2 where there are changes, with 3 where it is refused."""
     states = {one.state for one in view.workspaces}

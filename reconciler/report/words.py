@@ -107,8 +107,13 @@ def count_losing(document: PlanDocument) -> tuple[str, str]:
     number = people["losing"]
     unknown = any(n is None for change in document["changes"] for n in (change.get("uses") or {}).values())
     limit = "" if people["exact"] or not number else "up to "
-    rest = f"{'person loses' if number == 1 else 'people lose'} {KINDS.words['lost']}"
+    rest = describe_losing(number)
     return f"{limit}{number:,}" if number else "0" if unknown else "no", rest + (", and some that could not be counted" if unknown else "")
+
+
+def describe_losing(number: int) -> str:
+    """`people lose a tag, …`: what follows their number."""
+    return f"{'person loses' if number == 1 else 'people lose'} {KINDS.words['lost']}"
 
 
 def describe_cost(document: PlanDocument) -> str:

@@ -9,6 +9,8 @@ from reconciler.errors import likeness
 from reconciler.fleet.states import State
 from reconciler.fleet.view import One, View
 
+# So many characters of a reason say which others are like it: the pattern takes time by their square.
+ALIKE = 600
 # What people look at first.
 ORDER = (State.FAILED, State.REFUSED, State.STALE, State.HELD, State.RUNNING, State.QUEUED, State.DONE)
 
@@ -33,6 +35,6 @@ def group_alike(view: View) -> list[Group]:
     for one in view.workspaces:
         # Of one cause the messages differ in what is quoted and in numbers.
         shape = one.shape if one.shape in view.shapes and one.state not in (State.FAILED, State.REFUSED) else None
-        groups.setdefault((one.state, likeness(one.reason), shape), []).append(one)
+        groups.setdefault((one.state, likeness(one.reason[:ALIKE]), shape), []).append(one)
     told = [Group(state, members[0].reason, shape, members) for (state, _, shape), members in groups.items()]
     return sorted(told, key=lambda group: (ORDER.index(group.state), -len(group.members), group.shape or "", group.members[0].app_id))

@@ -102,7 +102,7 @@
       return;
     }
     const asked = new URLSearchParams(hash);
-    for (const name of ["q", ...choices]) if (asked.has(name)) choose(name, asked.get(name));
+    if (hash) for (const name of ["q", ...choices]) choose(name, asked.get(name) ?? "");
     const by = asked.get("sort") ?? usual;
     if (by !== order && (!by || head(by.replace("-", "")))) sort(by);
     filter();
@@ -113,7 +113,11 @@
   form.addEventListener("input", soon);
   form.addEventListener("reset", () => { soon(); asks.q.focus(); });
   form.addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", read);
+  addEventListener("hashchange", () => {
+    read();
+    // It was a link of the page to some of its rows.
+    if (location.hash.includes("=")) form.scrollIntoView();
+  });
   for (const each of heads) {
     const button = document.createElement("button");
     button.type = "button";

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.fleet.report.json import document_of
 from reconciler.fleet.report.text import lines
 from reconciler.fleet.shape import EMPTY, Line
 from reconciler.fleet.states import State
-from reconciler.fleet.view import One, View, document_of, exit_code
+from reconciler.fleet.view import One, View, exit_code
 
 DONE = One("a1", None, "rest", State.DONE, 0, EMPTY, 0, 0, 3)
 CHANGED = One("a2", None, "rest", State.DONE, 2, "5f2c91d04b7e", 1, 0, 3)
