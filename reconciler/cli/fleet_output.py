@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli.headline import headline_for
 from reconciler.cli.options import report_option
-from reconciler.fleet.report import RENDERERS
+from reconciler.fleet.report.formats import RENDERERS
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:

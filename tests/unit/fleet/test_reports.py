@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from reconciler.fleet.report import RENDERERS
+from reconciler.fleet.report.formats import RENDERERS
 from reconciler.fleet.report.html import GROUPS
 from reconciler.fleet.report.markdown import LONGEST, MARKER
 from reconciler.fleet.report.text import lines

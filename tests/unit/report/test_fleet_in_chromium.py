@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.fleet.report import RENDERERS
+from reconciler.fleet.report.formats import RENDERERS
 from reconciler.fleet.view import View
 from tests.desk.soak import times
 from tests.unit.fleet.views import a_hostile_view, a_large_view
