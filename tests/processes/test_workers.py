@@ -20,7 +20,7 @@ from reconciler.ledger.key import make_spare_key
 from reconciler.sandbox.app import Sandbox
 from tests.desk.fleet import TOKEN, FleetDesk
 from tests.desk.postgres import Cluster
-from tests.desk.soak import SOAKS
+from tests.desk.soak import SOAKS, only_in_soak
 
 # A worker that finds out fast that another is gone, and notes when it began and ended each workspace. It dies where it is told to:
 # between the result of a workspace and what follows from it.
@@ -149,6 +149,7 @@ def explain(fleet: FleetDesk, run: str) -> str:
     return fleet.out
 
 
+@only_in_soak
 @pytest.mark.timeout(900)
 def test_workers_that_are_killed_leave_nothing_undone(fleet: FleetDesk, workers: Workers) -> None:
     set_up(fleet)
@@ -189,6 +190,7 @@ def test_a_worker_that_was_frozen_in_the_middle_of_an_apply_writes_everything_on
     assert overlaps(fleet.folder) == []
 
 
+@only_in_soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("dies", range(1, 51) if SOAKS else [3])
 def test_the_next_wave_begins_once_though_who_ended_the_last_one_died(fleet: FleetDesk, workers: Workers, dies: int) -> None:
@@ -206,6 +208,7 @@ def test_the_next_wave_begins_once_though_who_ended_the_last_one_died(fleet: Fle
     assert set(creates(fleet).values()) == {1}
 
 
+@only_in_soak
 @pytest.mark.timeout(900)
 def test_a_workspace_that_kills_its_worker_fails_after_three_tries_and_the_others_go_on(fleet: FleetDesk, workers: Workers) -> None:
     set_up(fleet, 6, rollout=[{"wave": "rest", "failures": 1}])
@@ -226,6 +229,7 @@ def test_a_workspace_that_kills_its_worker_fails_after_three_tries_and_the_other
     assert 3 <= len(deaths) <= 4
 
 
+@only_in_soak
 @pytest.mark.timeout(900)
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(fleet: FleetDesk, workers: Workers, postgres: Cluster) -> None:
     set_up(fleet)
@@ -279,6 +283,7 @@ def look_and_apply(fleet: FleetDesk) -> list[dict[str, Any]]:
     return [{**document, "run": ""} for document in documents]
 
 
+@only_in_soak
 @pytest.mark.timeout(900)
 def test_a_worker_knows_who_joined_the_fleet_while_it_ran(fleet: FleetDesk, workers: Workers) -> None:
     (app_id,) = fleet.add(1)

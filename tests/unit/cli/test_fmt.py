@@ -78,7 +78,8 @@ def test_the_file_of_another_tool_stays_and_is_told(desk: Desk) -> None:
 
 
 def test_the_examples_are_in_the_form(desk: Desk) -> None:
-    assert desk("fmt", "--check", str(EXAMPLES)) == 0, desk.out
+    files = [str(path) for path in EXAMPLES.rglob("*.yaml") if path.name != "compose.yaml"]
+    assert desk("fmt", "--check", *files) == 0, desk.out
 
 
 def test_long_lists_of_an_export_and_of_an_edit_are_in_the_form(desk: Desk) -> None:
