@@ -85,16 +85,16 @@ class _Worker:
         self._queues = [queue_of(host.fleet, queue) for queue in queues]
 
     @property
-    def _need(self) -> int:
+    def _connections(self) -> int:
         return PER_JOB * self._jobs + BESIDE
 
     def check_connections(self) -> None:
         """Raises Usage where all workers together may want more connections than the server has."""
         with self._store.reading() as connection:
             most, others = connection.execute(_ROOM).one()
-        if self._need + others > most:
+        if self._connections + others > most:
             has = f"the server of the store allows {most}" + (f", of which other workers may want {others}" if others else "")
-            what = f"--jobs {self._jobs} may want {self._need} connections, and {has}"
+            what = f"--jobs {self._jobs} may want {self._connections} connections, and {has}"
             raise Usage(f"{what}; give fewer --jobs, or raise its max_connections")
 
     async def serve(self) -> None:
@@ -123,7 +123,7 @@ class _Worker:
 
     def _app(self) -> App:
         conninfo, settings = self._home.connection_settings()
-        settings["application_name"] = f"reconciler worker {os.getpid()} {self._need}"
+        settings["application_name"] = f"reconciler worker {os.getpid()} {self._connections}"
         app = App(connector=PsycopgConnector(conninfo=conninfo, kwargs=settings, min_size=1, max_size=5))
 
         @app.task(name=WORKSPACE)

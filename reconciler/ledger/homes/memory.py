@@ -56,6 +56,7 @@ class MemoryHome:
     def publish(self) -> None:
         if not self.at_once:
             source, target = self._engine.raw_connection(), self._published.raw_connection()
+            # The driver's own copy of a whole database, of which SQLAlchemy has no type.
             source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]
             source.close()
             target.close()

@@ -4,7 +4,7 @@ It is started hundreds of times, has nothing of ours on its path, and imports wh
 What it says to the server is what `wire.Line` says.
 """
 
-import _signal  # type: ignore[import-not-found]
+import _signal  # type: ignore[import-not-found]  # it has no stub
 import _socket
 import marshal
 import os

@@ -51,7 +51,7 @@ def by_parser(text: str) -> Document | Invalid:
     return outcome(text.replace("\n", "\r\n"))
 
 
-def same(text: str) -> Document | None:
+def assert_same(text: str) -> Document | None:
     """What a text says by either way; None where both refuse it with the same words."""
     one, other = outcome(text), by_parser(text)
     if isinstance(one, Invalid) or isinstance(other, Invalid):
@@ -85,7 +85,7 @@ def test_entries_in_a_row_are_taken_out_and_read_as_the_parser_reads_them() -> N
     runs, rest = take_out(ON_LINES)
     assert {line: len(run.entries) for line, run in runs.items()} == {2: 5, 15: 4}
     assert rest.count("\n") == ON_LINES.count("\n")
-    document = same(ON_LINES)
+    document = assert_same(ON_LINES)
     assert document is not None
     first, second = document.value["contacts"][:2]
     assert isinstance(first["external_id"], Plain)
@@ -132,14 +132,14 @@ def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
     ids=range(23),
 )
 def test_where_entries_are_none_the_parser_says_so(text: str) -> None:
-    same(text)
+    assert_same(text)
 
 
 @pytest.mark.parametrize("outer", ["x:\n", "w:\n x:\n"])
 @pytest.mark.parametrize("levels", [22, 23, 24])
 def test_entries_are_no_deeper_than_the_parser_lets_them_be(outer: str, levels: int) -> None:
     lists = "".join(f"{' ' * 2 * n}  - y:\n" for n in range(levels))
-    same(outer + lists + f"{' ' * 2 * levels}  - z: [w]\n" * 5)
+    assert_same(outer + lists + f"{' ' * 2 * levels}  - z: [w]\n" * 5)
 
 
 VALUES = ["b", "b c", "25", "1.5", "a@b.c", "-x", "x-", "null", "Null", "nullx", "~", "'q'", '"q, r: s"', "'it''s'", '"\\n"', "${v}", "'$'",
@@ -174,4 +174,4 @@ chunks = entries(regular, 4, 6) | entries(regular, 4, 6) | sections | entries(pa
 @settings(max_examples=times(50))
 @given(st.lists(chunks, min_size=1, max_size=6))
 def test_whatever_stands_around_them_entries_are_as_the_parser_reads_them(chunks: list[list[str]]) -> None:
-    same("contacts:\n" + "\n".join(line for chunk in chunks for line in chunk) + "\n")
+    assert_same("contacts:\n" + "\n".join(line for chunk in chunks for line in chunk) + "\n")
