@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -17,11 +18,12 @@ Look = Callable[[str, int, int], object]
 def looking(route: Route, look: Look) -> None:
     """Tell `look` of each write that arrives: its path, how many intents are on the disk then, and how many outcomes."""
     (path,) = route.folder.rglob("ledger.db")
+    one_at_a_time = threading.Lock()
 
     def between(app: WSGIApplication) -> WSGIApplication:
         def asked(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             if environ["REQUEST_METHOD"] in ("POST", "PUT", "DELETE") and not environ["PATH_INFO"].endswith("/search"):
-                with sqlite3.connect(path) as disk:
+                with one_at_a_time, sqlite3.connect(path) as disk:
                     look(environ["PATH_INFO"], *disk.execute("SELECT sum(intended > 0), count(outcome) FROM writes").fetchone())
             return app(environ, start)
 
