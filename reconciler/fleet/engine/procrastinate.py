@@ -15,7 +15,7 @@ from typing import Any
 
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.jobs import Job
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
@@ -56,10 +56,9 @@ class QueueEngine:
 
     def prepare(self, connection: Connection) -> None:
         """Make the tables of the queue where they are missing."""
-        missing = f"SELECT to_regclass('{OURS}.procrastinate_jobs') IS NULL"
-        if connection.scalar(text(missing)):
+        if not _has_tables(connection):
             alone(connection)
-            if connection.scalar(text(missing)):
+            if not _has_tables(connection):
                 connection.execute(_PATH)
                 _raw(connection).execute(self._app.schema_manager.get_schema())
 
@@ -84,6 +83,11 @@ class QueueEngine:
 
     def stop(self, connection: Connection, rollout: str) -> None:
         """A job whose row is not queued ends as soon as its turn comes."""
+
+
+def _has_tables(connection: Connection) -> bool:
+    # `to_regclass` would not do: a server remembers within a transaction that a name led nowhere.
+    return inspect(connection).has_table("procrastinate_jobs", schema=OURS)
 
 
 def _suspects(connection: Connection, rollout: str) -> frozenset[str]:
