@@ -74,10 +74,10 @@ def drift(
 def read_plan(source: str | PathLike[str] | PlanDocument, manifest: Manifest) -> Planned:
     """A plan that was saved: `Planned.saved`, or the file that it was written to. Its document has no values. Raises Invalid, Usage."""
     file = "the plan" if isinstance(source, dict) else fspath(source)
-    saved = planfile.check_plan(source, Mark(file)) if isinstance(source, dict) else planfile.read_plan(Path(file))
-    if "run" in planfile.applicable(saved, Path(file)):
+    document = planfile.check_plan(source, Mark(file)) if isinstance(source, dict) else planfile.read_plan(Path(file))
+    if "run" in planfile.applicable(document, Path(file)):
         raise Usage(f"{file} takes a run back; apply it with the command line")
-    return Planned(manifest, to_look_at(saved), saved)
+    return Planned(manifest, to_look_at(document), document)
 
 
 def apply(planned: Planned, connection: Connection, *, approvals: Approvals = NO_APPROVALS, stop: threading.Event | None = None) -> Applied:
@@ -106,10 +106,10 @@ def apply(planned: Planned, connection: Connection, *, approvals: Approvals = NO
 def _take_sight(planned: Planned, session: Session) -> Memory | None:
     """What this plan was made from, if it was seen in the same place. The second apply looks anew: the first one changed it."""
     try:
-        seen = planned.sights.pop()
+        sight = planned.sights.pop()
     except IndexError:
         return None
-    return replace(seen.memory, loose=False) if seen.where == _place_of(session) else None
+    return replace(sight.memory, loose=False) if sight.where == _place_of(session) else None
 
 
 def _place_of(session: Session) -> tuple[str, str, str]:
@@ -149,7 +149,7 @@ def _write_note(app_id: str, note: Note) -> str:
 
 
 def _say_left(applied: Applied) -> str:
-    undone = [one for one in applied.outcomes if one.status != Status.APPLIED]
-    first = [f"{one.action} {one.address}: {one.status}{f' ({one.reason})' if one.reason else ''}" for one in undone[:PLACES]]
+    remaining = [one for one in applied.outcomes if one.status != Status.APPLIED]
+    first = [f"{one.action} {one.address}: {one.status}{f' ({one.reason})' if one.reason else ''}" for one in remaining[:PLACES]]
     rows = [*first, *applied.left[:PLACES]]
-    return f"applied in part, {len(undone) + len(applied.left):,} left; apply the plan again to finish:\n  " + "\n  ".join(rows)
+    return f"applied in part, {len(remaining) + len(applied.left):,} left; apply the plan again to finish:\n  " + "\n  ".join(rows)

@@ -102,13 +102,13 @@ def apply(source: ManifestOptions, events: Path | None, setup: Setup) -> int:
       reconciler apply intercom/ --auto-approve
     """
     approvals = setup.approvals.read()
-    saved = _read_saved(source.paths, setup.scope)
-    if saved:
+    saved_plan = _read_saved(source.paths, setup.scope)
+    if saved_plan:
         # The folder is that of the manifest, wherever the plan lies.
-        setup = replace(setup, choice=replace(setup.choice, paths=paths_of(saved)))
+        setup = replace(setup, choice=replace(setup.choice, paths=paths_of(saved_plan)))
     setup.choice.check_pipeline()
     with _events(events) as log:
-        code = _apply_saved(saved, source, setup, approvals, log) if saved else _apply_manifest(source, setup, approvals, log)
+        code = _apply_saved(saved_plan, source, setup, approvals, log) if saved_plan else _apply_manifest(source, setup, approvals, log)
         try:
             log.check()
         except ReconcilerError as failure:
@@ -136,13 +136,13 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     return applicable(read_plan(path), path)
 
 
-def _apply_saved(saved: PlanDocument, source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
-    _check_writes(len(saved["changes"]), "nothing was sent")
-    hold = partial(prepare_undo, saved=saved, approvals=approvals)
-    if manifest := read_manifest_of(saved, source.layers, setup.choice):
-        hold = partial(prepare, saved=saved, manifest=manifest, approvals=approvals)
+def _apply_saved(saved_plan: PlanDocument, source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
+    _check_writes(len(saved_plan["changes"]), "nothing was sent")
+    hold = partial(prepare_undo, saved=saved_plan, approvals=approvals)
+    if manifest := read_manifest_of(saved_plan, source.layers, setup.choice):
+        hold = partial(prepare, saved=saved_plan, manifest=manifest, approvals=approvals)
     with (
-        open_session(setup.intercom, planned_pin(saved), writes=True, choice=setup.choice, paths=paths_of(saved)) as session,
+        open_session(setup.intercom, planned_pin(saved_plan), writes=True, choice=setup.choice, paths=paths_of(saved_plan)) as session,
         lock_workspace(session, setup.choice),
     ):
         with progress(sys.stderr, label="reading") as bar, showing_stale(events.stale):
@@ -158,11 +158,11 @@ def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals,
     from reconciler.intercom.memory import Memory
 
     manifest, memory = source.read(), Memory()
-    planned = make(manifest, setup.intercom, setup.choice, setup.scope, approvals, memory)
-    render(document_of(planned.plan), "text", Way(setup.full))
-    refuse_whole(planned)
-    _check_writes(len(planned.plan.steps), "nothing was written")
-    if planned.plan.steps and not setup.auto_approve and not confirm("Apply this plan?"):
+    proposal = make(manifest, setup.intercom, setup.choice, setup.scope, approvals, memory)
+    render(document_of(proposal.plan), "text", Way(setup.full))
+    refuse_whole(proposal)
+    _check_writes(len(proposal.plan.steps), "nothing was written")
+    if proposal.plan.steps and not setup.auto_approve and not confirm("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
     with (
@@ -170,15 +170,15 @@ def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals,
         lock_workspace(session, setup.choice),
     ):
         # Without a change there is still something to remember: what was found as declared.
-        if planned.plan.steps or session.ledger:
-            saved = write_saved(
-                session.kinds, planned.plan, "in memory", Enclosure(None, planned.as_declared, planned.doubts, planned.rules)
+        if proposal.plan.steps or session.ledger:
+            saved_plan = write_saved(
+                session.kinds, proposal.plan, "in memory", Enclosure(None, proposal.as_declared, proposal.doubts, proposal.rules)
             )
-            work = prepare(replace(session, memory=memory), saved, manifest, approvals)
+            work = prepare(replace(session, memory=memory), saved_plan, manifest, approvals)
             return _carry_out(session, work, events, bool(setup.fail_on))
-    annotate(left_open(planned.plan, bool(setup.fail_on)))
-    late = fails_on_waiting(bool(setup.fail_on), planned.plan.waiting)
-    return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
+    annotate(left_open(proposal.plan, bool(setup.fail_on)))
+    late = fails_on_waiting(bool(setup.fail_on), proposal.plan.waiting)
+    return Incomplete.exit_code if proposal.plan.refused or proposal.plan.unproven or late else 0
 
 
 def _check_writes(changes: int, so: str) -> None:
@@ -201,8 +201,8 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
     if show.unrecorded:
         raise show.unrecorded
     late = fails_on_waiting(strict, work.waiting)
-    unfinished = work.refused or work.unproven or late
-    whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not unfinished
+    incomplete = work.refused or work.unproven or late
+    whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not incomplete
     return 0 if whole else Incomplete.exit_code
 
 

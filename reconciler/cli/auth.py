@@ -92,8 +92,8 @@ def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> T
 
 
 def _secret() -> Token:
-    if written := os.environ.get(SECRET):
-        return parse(written, SECRET, "client secret")
+    if secret := os.environ.get(SECRET):
+        return parse(secret, SECRET, "client secret")
     if not somebody_watches():
         raise Usage(f"there is no terminal to ask for the client secret at; set {SECRET}")
     return parse(ask_hidden("Client secret"), "the prompt", "client secret")

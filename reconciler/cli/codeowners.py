@@ -35,10 +35,10 @@ def codeowners() -> None:
     """
 
 
-def _teams(context: click.Context, parameter: click.Parameter, written: tuple[str, ...]) -> Mapping[str, str]:
+def _teams(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Mapping[str, str]:
     """`growth=@acme/growth`. Raises Usage."""
-    pairs = [text.partition("=") for text in written]
-    if bad := [text for text, (owner, _, team) in zip(written, pairs, strict=True) if not owner or not OWNER.fullmatch(team)]:
+    pairs = [text.partition("=") for text in texts]
+    if bad := [text for text, (owner, _, team) in zip(texts, pairs, strict=True) if not owner or not OWNER.fullmatch(team)]:
         raise Usage(f"--team {bad[0]}: write OWNER=@ORG/TEAM, OWNER=@USER or OWNER=E-MAIL")
     return {owner: team for owner, _, team in pairs}
 
@@ -67,13 +67,13 @@ def write(source: ManifestOptions, teams: Mapping[str, str], check: bool) -> int
     data = read_bytes(path) if os.path.exists(path) else b""
     text = data.decode("utf-8", "surrogateescape")
     all_teams = {**read_teams(text), **teams}
-    changed = write_owners(text, _owners_by_file(source.read(), all_teams, root), all_teams).encode("utf-8", "surrogateescape")
+    content = write_owners(text, _owners_by_file(source.read(), all_teams, root), all_teams).encode("utf-8", "surrogateescape")
     terminal = Terminal(sys.stderr)
-    if changed == data:
+    if content == data:
         terminal.say(f"{path}: nothing is changed")
         return 0
     if not check:
-        replace_all({path: data}, {path: changed})
+        replace_all({path: data}, {path: content})
     terminal.say(f"{path}: {'would be changed' if check else 'changed'}")
     return DIFFERS if check else 0
 

@@ -64,8 +64,8 @@ def _list_declared(paths: Sequence[str], context: click.Context, incomplete: str
     from reconciler.manifest.layers import BASE
     from reconciler.manifest.read import read_manifest
 
-    declared = sorted(map(str, read_manifest(paths, layers=context.params.get("layers") or BASE).resources))
-    return [CompletionItem(address) for address in declared if address.startswith(incomplete)][:MOST]
+    addresses = sorted(map(str, read_manifest(paths, layers=context.params.get("layers") or BASE).resources))
+    return [CompletionItem(address) for address in addresses if address.startswith(incomplete)][:MOST]
 
 
 @silent

@@ -59,8 +59,8 @@ def open_session(
         try:
             session = connect(client, ledger)
             facts = file_facts.count_for(session.here.app_id) if file_facts else UNKNOWN
-            kept: Any = {"images": choice.images() if choice else None, "key_file": os.environ.get(KEY_FILE, "")}
-            yield replace(session, who=whoever(), facts=facts, **kept)
+            keeping: Any = {"images": choice.images() if choice else None, "key_file": os.environ.get(KEY_FILE, "")}
+            yield replace(session, who=whoever(), facts=facts, **keeping)
         finally:
             if ledger:
                 ledger.close()

@@ -64,8 +64,8 @@ def _compare(a: str, b: str, layers: Layers, choice: LedgerChoice) -> list[Unlik
     if ledger is None:
         raise Usage(f"{a}: there is no such file, and no ledger that could know such a run")
     with closing(ledger):
-        known = {run.run for run in ledger.runs()}
-        if missing := [run for run in (a, b) if run not in known]:
+        runs = {run.run for run in ledger.runs()}
+        if missing := [run for run in (a, b) if run not in runs]:
             raise Usage(f"{missing[0]}: there is no such file, and no such run; `reconciler history` lists them")
         return compare_runs(ledger.read_done(a), ledger.read_done(b))
 

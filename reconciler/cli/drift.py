@@ -55,15 +55,15 @@ def drift(
     manifest = source.read()
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
     choice = replace(choice, must=True)
-    planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
-    leave(planned, output)
+    proposal = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
+    leave(proposal, output)
     choice.say_which()
-    say_next(planned, output)
+    say_next(proposal, output)
     strict = WAITING in fail_on
-    annotate([*refusals(planned), *left_open(planned.plan, strict)])
-    drift = planned.plan.drift
+    annotate([*refusals(proposal), *left_open(proposal.plan, strict)])
+    drift = proposal.plan.drift
     assert drift
     if drift.blind:
         return 3
-    late = fails_on_waiting(strict, planned.plan.waiting)
+    late = fails_on_waiting(strict, proposal.plan.waiting)
     return 2 if drift.is_drift or drift.refused or drift.unproven or late else 0

@@ -72,9 +72,9 @@ def explain(
       reconciler explain tag/vip --format json
     """
     options.check_personal(view.show_personal)
-    (wanted,) = read_addresses([address])
-    if not KINDS.declares(wanted.kind):
-        raise Usage(f"{address}: nobody declares a {wanted.kind}; write one of {', '.join(kind.name for kind in KINDS)}")
+    (address_read,) = read_addresses([address])
+    if not KINDS.declares(address_read.kind):
+        raise Usage(f"{address}: nobody declares a {address_read.kind}; write one of {', '.join(kind.name for kind in KINDS)}")
     manifest = replace(source, paths=options.paths_or_here(source.paths)).read()
     choice, held_to = replace(choice, paths=manifest.paths), approvals.read()
     choice.check_name(manifest)
@@ -82,7 +82,7 @@ def explain(
         progress(sys.stderr, label="reading") as bar,
         open_session(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
-        one = explain_one(watch(session, bar.reading), manifest, wanted, held_to)
+        one = explain_one(watch(session, bar.reading), manifest, address_read, held_to)
     view.show(as_document(one.sides, one.plan, one.limits, one.people, personal=view.show_personal is not None))
     choice.say_which()
     return 0

@@ -41,17 +41,15 @@ from reconciler.workflow.planfile import read_enclosed
 from reconciler.workflow.session import Session, watch
 
 
-def _only(context: click.Context, parameter: click.Parameter, written: str | None) -> tuple[str, ...] | None:
-    return None if written is None else _sections(written)
+def _only(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else _sections(text)
 
 
-def _sections(written: str) -> tuple[str, ...]:
+def _sections(text: str) -> tuple[str, ...]:
     """`tags,companies` as sections, in the order of the kinds. Raises Usage."""
-    names = {name.strip() for name in written.split(",")}
+    names = {name.strip() for name in text.split(",")}
     if unknown := names - {*exportable()}:
-        raise Usage(
-            f"--only {written}: {', '.join(sorted(unknown)) or 'nothing'} cannot be exported; write some of {','.join(exportable())}"
-        )
+        raise Usage(f"--only {text}: {', '.join(sorted(unknown)) or 'nothing'} cannot be exported; write some of {','.join(exportable())}")
     return tuple(section for section in exportable() if section in names)
 
 
@@ -157,13 +155,13 @@ def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
     target = aim(out, Layers.of("", os.environ))
     if target.manifest is None or target.draft is None:
         raise Usage(f"-o {out}: there is no manifest, so nothing drifted from it")
-    planned = make(target.manifest, intercom, replace(choice, must=True), Scope(moved=True), NO_APPROVALS)
-    plan, drift = planned.plan, planned.plan.drift
+    proposal = make(target.manifest, intercom, replace(choice, must=True), Scope(moved=True), NO_APPROVALS)
+    plan, drift = proposal.plan, proposal.plan.drift
     if drift is None or drift.blind:
         raise Refused(map(str, plan.refused))
     if not drift.recorded:
         raise ReconcilerError("no apply or adoption is on record under this name, so nobody can say what drifted; see `reconciler adopt`")
-    acceptance = Acceptance(planned.comparison.kinds, planned.manifest, target.draft, plan.times)
+    acceptance = Acceptance(proposal.comparison.kinds, proposal.manifest, target.draft, plan.times)
     acceptance.accept(plan.changes)
     try:
         target.draft.manifest()
@@ -208,8 +206,8 @@ def _say(lines: Iterable[str]) -> None:
 def _say_left_out(session: Session, scope: ExportScope, export: exporting.Export) -> None:
     _say(list_left_out(((omission.address, omission.why) for omission in export.omissions), session.here.app_id))
     _say(export.notes)
-    listed = [section for section in scope.sections if not (scope.where and session.kinds.by_section[section].search)]
-    _say(filter(None, (blind_spot(session, section) for section in listed)))
+    unfiltered = [section for section in scope.sections if not (scope.where and session.kinds.by_section[section].search)]
+    _say(filter(None, (blind_spot(session, section) for section in unfiltered)))
 
 
 @dataclass(frozen=True)
@@ -235,10 +233,10 @@ class Start:
         return replace(self, only=only, service=service)
 
 
-def _answer(written: str) -> tuple[str, ...]:
+def _answer(text: str) -> tuple[str, ...]:
     """As `_sections`; what is wrong is asked again."""
     try:
-        return _sections(written)
+        return _sections(text)
     except Usage as error:
         raise click.BadParameter(str(error)) from None
 
@@ -316,16 +314,16 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
         export = exporting.export(session, scope)
         texts = ground.texts(export, name, Pin(session.here.app_id, session.here.region))
         manifest = merge(read_enclosed(texts), [str(start.folder)])
-        planned = propose(session, manifest)
+        proposal = propose(session, manifest)
     paths = ground.lay(texts)
     terminal.say(f"exported {count_sections(export.counts) or 'nothing: nothing is live'}")
     _say_left_out(session, scope, export)
-    render(document_of(planned.plan), "text", Way())
-    if planned.plan.steps:
+    render(document_of(proposal.plan), "text", Way())
+    if proposal.plan.steps:
         terminal.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")
     elif session.ledger:
         with lock_workspace(session, choice):
-            remember(session, manifest, planned)
+            remember(session, manifest, proposal)
     terminal.say(f"written: {', '.join(map(os.path.relpath, paths))}")
     if session.ledger and not choice.address and PIPELINES[start.service or "none"]:
         terminal.say(f"note: this ledger is a file of this machine, and that of the pipeline is in git; set {VARIABLE}=git before `adopt`")

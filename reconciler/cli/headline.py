@@ -29,10 +29,10 @@ def headline(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> s
     """
     from reconciler.manifest.repository import commit_of
 
-    written = environ.get(EPOCH, "")
-    if written and not (written.isascii() and written.isdigit() and len(written) < 12):
+    seconds = environ.get(EPOCH, "")
+    if seconds and not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         raise Usage(f"{EPOCH} is not a time; write whole Unix seconds, or leave it out")
     commit, author, more = commit_of(paths)
     line = f"commit {commit}{f' by {hide(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
-    parts = (format_time(int(written) if written else time.time()), line if commit else "", f"reconciler {__version__}")
+    parts = (format_time(int(seconds) if seconds else time.time()), line if commit else "", f"reconciler {__version__}")
     return " · ".join(filter(None, parts))

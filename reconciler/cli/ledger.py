@@ -109,8 +109,8 @@ def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice
     return 0
 
 
-def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, owner: OwnerOptions) -> int:
-    addresses = read_addresses(written)
+def _adopt_named(words: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, owner: OwnerOptions) -> int:
+    addresses = read_addresses(words)
     pin, name = pin_of_folder(owner.region, owner.app_id), choice.whose(owner.name or name_in_folder())
     with open_session(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
         refuse_other(pin, session.here)
@@ -172,7 +172,7 @@ def _take(books: _Books, candidates: Candidates, adoption: Adoption) -> None:
 @options.NAME
 @options.APP_ID
 @options.lock_options
-def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app_id: str | None) -> None:
+def forget(words: tuple[str, ...], choice: LedgerChoice, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
     An ADDRESS is as plans show it, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
@@ -182,7 +182,7 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
       reconciler forget tag/vip contact/25
     """
     choice.require("forget")
-    addresses = read_addresses(written)
+    addresses = read_addresses(words)
     choice.check_pipeline(without=False)
     name = choice.whose(name or name_in_folder())
     ledger = choice.open_plainly(create=False)
@@ -198,12 +198,12 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
 
 def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
     """The workspace that is meant: as told, as the manifest in this folder says, else the only one of the ledger."""
-    app_ids, pinned = ledger.workspaces(), pin_of_folder(None, app_id).app_id
-    if pinned is None and len(app_ids) != 1:
+    app_ids, chosen_id = ledger.workspaces(), pin_of_folder(None, app_id).app_id
+    if chosen_id is None and len(app_ids) != 1:
         several = f"several workspaces ({', '.join(sorted(app_ids))})" if app_ids else "no workspace yet"
         raise Usage(f"the ledger knows {several}; say which with --app-id")
-    pinned = pinned or next(iter(app_ids))
-    return Workspace(pinned, app_ids.get(pinned, ""))
+    chosen_id = chosen_id or next(iter(app_ids))
+    return Workspace(chosen_id, app_ids.get(chosen_id, ""))
 
 
 @contextmanager

@@ -265,5 +265,5 @@ def lock_workspace(session: Session, choice: LedgerChoice) -> Iterator[None]:
 
 def say_taken_over(lock: object) -> None:
     """A warning where a lock was taken over from a holder whose time ran out."""
-    if taken := getattr(lock, "taken_over", ""):
-        Terminal(sys.stderr).say(f"warning: {taken}")
+    if holder := getattr(lock, "taken_over", ""):
+        Terminal(sys.stderr).say(f"warning: {holder}")

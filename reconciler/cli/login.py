@@ -66,10 +66,10 @@ def ask_whose(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
 def keep_token(intercom: Intercom, answer: me.Me, token: Token) -> str:
     """Keep a token for the verbs to come; returns where, in a sentence."""
     store = keep()
-    stored = store.put(StoredToken(answer.here.app_id, answer.here.region, bound_to(intercom)), token)
+    entry = store.put(StoredToken(answer.here.app_id, answer.here.region, bound_to(intercom)), token)
     if os.environ.get(VARIABLE):
         Terminal(sys.stderr).say(f"warning: {VARIABLE} is set and is used instead of the token that was kept")
-    where = f"the token is kept in the {store.place(stored)}"
+    where = f"the token is kept in the {store.place(entry)}"
     return clean(
         f"logged in to {describe_workspace(answer)}, region {answer.here.region}, as {answer.admin or 'an unnamed admin'}; {where}"
     )

@@ -271,9 +271,9 @@ FULL = click.option("--full", is_flag=True, help="List everything in the text, a
 def report_option(forms: Collection[str]) -> Callable[[Verb], Verb]:
     """`--report markdown=plan.md` as a format and a file; a wrong one ends the run before anything is read, by Usage."""
 
-    def read(context: click.Context, parameter: click.Parameter, written: Sequence[str]) -> list[tuple[str, Path]]:
-        pairs = [(name, path) for name, _, path in (report.partition("=") for report in written)]
-        for report, (name, path) in zip(written, pairs, strict=True):
+    def read(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, Path]]:
+        pairs = [(name, path) for name, _, path in (report.partition("=") for report in values)]
+        for report, (name, path) in zip(values, pairs, strict=True):
             if name not in forms or not path:
                 raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(forms))}")
             in_folder(context, parameter, Path(path))

@@ -61,19 +61,19 @@ def make(
 
 
 def leave(
-    planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = (), rehearse: Callable[[], Rehearsal] | None = None
+    proposal: Proposal, output: OutputOptions, origins: Sequence[Origin] = (), rehearse: Callable[[], Rehearsal] | None = None
 ) -> Rehearsal | None:
     """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen. `rehearse` carries the
     plan out on a copy; the answer is what became of it."""
-    way = way_of([output.form, *(name for name, _ in output.reports)], output.full, planned.plan.paths)
+    way = way_of([output.form, *(name for name, _ in output.reports)], output.full, proposal.plan.paths)
     view = View(output.show_personal is not None, tuple(origin.value for origin in origins))
-    document = document_of(planned.plan, view)
+    document = document_of(proposal.plan, view)
     if output.calls:
-        document["calls"] = list_calls(planned.plan)
+        document["calls"] = list_calls(proposal.plan)
     if output.explain:
-        document["explain"] = explain_reads(planned.plan)
+        document["explain"] = explain_reads(proposal.plan)
     if output.out:
-        save(planned, output.out, embed=output.embed_values)
+        save(proposal, output.out, embed=output.embed_values)
     for name, path in output.reports:
         write_whole(path, RENDERERS[name](document, way), 0o600 if view.personal else 0o644)
     if rehearse is None:
@@ -81,15 +81,15 @@ def leave(
         return None
     if output.form != "json":
         render(document, output.form, way)
-        done = rehearse()
+        rehearsal = rehearse()
         Terminal(sys.stdout).write("\n")
-        return show_rehearsal(done, output.form, full=output.full)
+        return show_rehearsal(rehearsal, output.form, full=output.full)
     try:
-        done = rehearse()
-        document["rehearsal"] = show(done)
+        rehearsal = rehearse()
+        document["rehearsal"] = show(rehearsal)
     finally:
         render(document, output.form, way)
-    return done
+    return rehearsal
 
 
 def show_rehearsal(done: Rehearsal, form: str, *, full: bool) -> Rehearsal:
@@ -103,9 +103,9 @@ def show_rehearsal(done: Rehearsal, form: str, *, full: bool) -> Rehearsal:
     return done
 
 
-def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
+def say_next(proposal: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
     """The command that carries out the plan that was saved, else that of these paths, if there is anything to carry out."""
-    plan, arguments = planned.plan, [str(output.out)] if output.out else paths
+    plan, arguments = proposal.plan, [str(output.out)] if output.out else paths
     if arguments and plan.steps and (plan.held or not plan.refused):
         Terminal(sys.stderr).say(f"next: {as_typed('apply', *arguments)}")
 
@@ -138,10 +138,10 @@ def render(document: PlanDocument, form: str, way: Way) -> None:
     out.check()
 
 
-def refusals(planned: Proposal) -> Iterator[Annotation]:
+def refusals(proposal: Proposal) -> Iterator[Annotation]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
-    places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()} if planned.plan.refused else {}
-    for refusal in planned.plan.refused:
+    places = {str(resource.mark): resource.mark for resource in proposal.manifest.resources.values()} if proposal.plan.refused else {}
+    for refusal in proposal.plan.refused:
         place = _PLACE.match(refusal.message)
         yield str(refusal), next((change.mark for change in refusal.changes), places.get(place[1]) if place else None), "error"
 

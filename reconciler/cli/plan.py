@@ -134,30 +134,30 @@ def plan(
     held_to, review = approvals.read(), ends.read_reviewed()
     manifest = source.read()
     before = base_manifest(manifest, base, layers=source.layers) if base else None
-    planned = make(manifest, intercom, choice, ends.limit(scope, before), held_to)
+    proposal = make(manifest, intercom, choice, ends.limit(scope, before), held_to)
     if before:
-        planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
+        proposal = replace(proposal, plan=note_policy_change(proposal.plan, before, proposal.manifest, held_to))
     if review:
-        planned = replace(planned, plan=note_unreviewed(planned.plan, review))
-    origins = find_origins(before, manifest, planned.plan.changes) if before else ()
-    played = partial(_rehearse, planned, manifest, held_to, intercom, choice) if ends.rehearse else None
-    done = leave(planned, output, origins, played)
+        proposal = replace(proposal, plan=note_unreviewed(proposal.plan, review))
+    origins = find_origins(before, manifest, proposal.plan.changes) if before else ()
+    run_rehearsal = partial(_rehearse, proposal, manifest, held_to, intercom, choice) if ends.rehearse else None
+    rehearsal = leave(proposal, output, origins, run_rehearsal)
     choice.say_which()
-    say_next(planned, output)
-    unexplained = [c.mark for c, origin in zip(planned.plan.changes, origins, strict=False) if origin in fail_on]
-    failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
-    annotate([*refusals(planned), *failing, *left_open(planned.plan, WAITING in fail_on)])
+    say_next(proposal, output)
+    marks = [c.mark for c, origin in zip(proposal.plan.changes, origins, strict=False) if origin in fail_on]
+    failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in marks]
+    annotate([*refusals(proposal), *failing, *left_open(proposal.plan, WAITING in fail_on)])
     if failing:
         number = f"{len(failing):,} {'change follows' if len(failing) == 1 else 'changes follow'}"
         say_error(f"--fail-on unexplained: {number} from nothing that was written; `reconciler drift` says what moved")
-    if fails_on_waiting(WAITING in fail_on, planned.plan.waiting) or failing:
+    if fails_on_waiting(WAITING in fail_on, proposal.plan.waiting) or failing:
         return 3
-    return (done.exit_code if done else 0) or ends.code(planned.plan)
+    return (rehearsal.exit_code if rehearsal else 0) or ends.code(proposal.plan)
 
 
-def _rehearse(planned: Proposal, manifest: Manifest, approvals: Approvals, intercom: Intercom, choice: LedgerChoice) -> Rehearsal:
+def _rehearse(proposal: Proposal, manifest: Manifest, approvals: Approvals, intercom: Intercom, choice: LedgerChoice) -> Rehearsal:
     """What would become of a plan that was just made, by its apply."""
-    return rehearse_saved(make_saved(planned), manifest, approvals, intercom, choice)
+    return rehearse_saved(make_saved(proposal), manifest, approvals, intercom, choice)
 
 
 def _check_personal(output: OutputOptions) -> None:

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from reconciler.core.plan.rehearsal import Rehearsal
 
 
-def paths_of(saved: PlanDocument) -> tuple[str, ...]:
+def paths_of(saved_plan: PlanDocument) -> tuple[str, ...]:
     """The paths of the manifest that a saved plan is of; none for a plan that takes a run back."""
-    return tuple(saved["manifest"]["paths"]) if "manifest" in saved else ()
+    return tuple(saved_plan["manifest"]["paths"]) if "manifest" in saved_plan else ()
 
 
-def read_manifest_of(saved: PlanDocument, layers: Layers, choice: LedgerChoice) -> Manifest | None:
+def read_manifest_of(saved_plan: PlanDocument, layers: Layers, choice: LedgerChoice) -> Manifest | None:
     """The manifest of a saved plan as it is now; None for a plan that takes a run back. Raises Usage, Invalid."""
-    if "run" in saved:
+    if "run" in saved_plan:
         return None
-    manifest = planned_manifest(saved, layers=_planned_layers(saved, layers))
+    manifest = planned_manifest(saved_plan, layers=_planned_layers(saved_plan, layers))
     choice.check_name(manifest)
     return manifest
 
 
-def _planned_layers(saved: PlanDocument, layers: Layers) -> Layers:
+def _planned_layers(saved_plan: PlanDocument, layers: Layers) -> Layers:
     """The layers that a saved plan was made with, whose variables are those of now. Raises Usage where another environment is asked for."""
-    env = planned_env(saved)
+    env = planned_env(saved_plan)
     if layers.env not in ("", env):
         so = f"with --env {env}" if env else "without --env"
         raise Usage(f"--env {layers.env}: the plan was made {so}; leave it out, or plan again")
@@ -69,13 +69,13 @@ def showing_stale(tell: Callable[[list[dict[str, Any]]], object] | None = None) 
 
 
 def rehearse_saved(
-    saved: PlanDocument, manifest: Manifest | None, approvals: Approvals, intercom: Intercom, choice: LedgerChoice
+    saved_plan: PlanDocument, manifest: Manifest | None, approvals: Approvals, intercom: Intercom, choice: LedgerChoice
 ) -> Rehearsal:
     """What would become of a saved plan. Raises Refused (3), Stale (4) as its apply would."""
     from reconciler.workflow.rehearse import Script, rehearse
 
     with (
         progress(sys.stderr, label="rehearsing") as bar,
-        open_session(intercom, planned_pin(saved), writes=False, choice=choice, paths=paths_of(saved)) as session,
+        open_session(intercom, planned_pin(saved_plan), writes=False, choice=choice, paths=paths_of(saved_plan)) as session,
     ):
-        return rehearse(watch(session, bar.reading), Script(saved, manifest, approvals), choice.blank)
+        return rehearse(watch(session, bar.reading), Script(saved_plan, manifest, approvals), choice.blank)

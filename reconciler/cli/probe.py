@@ -60,7 +60,7 @@ def _ask(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
 def _tell(removal: Removal, whence: str) -> None:
     """What was removed. Raises ReconcilerError where something is left."""
     if removal.removed:
-        counts = {what: sum(made.what == what for made in removal.removed) for what in dict.fromkeys(m.what for m in removal.removed)}
+        counts = {what: sum(thing.what == what for thing in removal.removed) for what in dict.fromkeys(m.what for m in removal.removed)}
         text = ", ".join(f"{what} {number}" for what, number in counts.items())
         Terminal(sys.stderr).say(f"removed what was {whence}: {text}")
     if removal.trouble:

@@ -39,10 +39,10 @@ def rehearse(file: Path, form: str, full: bool, approvals: ApprovalOptions, choi
     Example:
       reconciler rehearse plan.json
     """
-    held_to, saved = approvals.read(), applicable(read_plan(file), file)
-    choice = replace(choice, paths=paths_of(saved))
-    manifest = read_manifest_of(saved, Layers.of("", os.environ), choice)
+    held_to, saved_plan = approvals.read(), applicable(read_plan(file), file)
+    choice = replace(choice, paths=paths_of(saved_plan))
+    manifest = read_manifest_of(saved_plan, Layers.of("", os.environ), choice)
     # On stdout JSON stands alone.
     with showing_stale() if form == "text" else nullcontext():
-        done = rehearse_saved(saved, manifest, held_to, intercom, choice)
-    return show_rehearsal(done, form, full=full).exit_code
+        rehearsal = rehearse_saved(saved_plan, manifest, held_to, intercom, choice)
+    return show_rehearsal(rehearsal, form, full=full).exit_code

@@ -176,8 +176,8 @@ def _terminable(came: list[int]) -> Iterator[None]:
         yield
         return
     # Where a shell ignores Ctrl-C for a job in the background, so does the verb.
-    heeded = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is signal.default_int_handler)
-    before = {signum: signal.signal(signum, end) for signum in heeded}
+    signals = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    before = {signum: signal.signal(signum, end) for signum in signals}
     try:
         yield
     finally:

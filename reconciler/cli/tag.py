@@ -94,20 +94,20 @@ def report(source: ManifestOptions, due: bool, form: str, where: WorkspaceOption
     """
     from reconciler.report.inventory import render
 
-    read = source.paths or _found_here()
-    manifest = ManifestOptions(tuple(read), source.layers).read() if read else None
+    paths = source.paths or _found_here()
+    manifest = ManifestOptions(tuple(paths), source.layers).read() if paths else None
     if due and not manifest:
         raise Usage("there is no manifest here, and so nothing that is due; say which with --in PATH")
-    choice = replace(choice, paths=tuple(read))
+    choice = replace(choice, paths=tuple(paths))
     pin = pin_with(manifest.pin, where.region, where.app_id) if manifest else pin_of_folder(where.region, where.app_id)
     ledger = choice if due else None
-    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=ledger, paths=read) as session:
+    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=ledger, paths=paths) as session:
         refuse_other(pin, session.here)
         session = watch(session, bar.reading)
         leaving = list(find_retiring(session, manifest).values()) if due and manifest else None
         inventory = look_at_all(session, TAG, manifest, leaving and [one for one in leaving if one.stage is Stage.DUE])
     out = Terminal(sys.stdout)
-    out.write(render(inventory, form, headline(read) if form == "html" else ""))
+    out.write(render(inventory, form, headline(paths) if form == "html" else ""))
     out.check()
     if leaving is not None:
         _tell_stages(leaving)
@@ -272,13 +272,13 @@ def _edit(
     except Invalid:
         terminal.say("nothing was changed, because the manifest would not be valid:")
         raise
-    changed = draft.write()
-    if not changed:
+    files = draft.write()
+    if not files:
         terminal.say(f"nothing is changed: {lines}")
         return 0
     _show_diff(draft, edit_options.full)
-    terminal.say(f"changed {', '.join(changed)}: {lines}")
-    return _show_plan(manifest, edit_options, choice, intercom, draft.environments(changed))
+    terminal.say(f"changed {', '.join(files)}: {lines}")
+    return _show_plan(manifest, edit_options, choice, intercom, draft.environments(files))
 
 
 def _show_diff(draft: Draft, full: bool) -> None:
@@ -301,7 +301,7 @@ def _show_plan(manifest: Manifest, edit_options: EditOptions, choice: LedgerChoi
     """Show the plan of the base, or of the environment that was asked for; other environments whose overlays were edited are named."""
     terminal = Terminal(sys.stderr)
     try:
-        planned = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
+        proposal = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
     except NoToken as error:
         terminal.say(f"no plan can be shown: {error}")
         return 0
@@ -313,10 +313,10 @@ def _show_plan(manifest: Manifest, edit_options: EditOptions, choice: LedgerChoi
         say_error(str(error))
         return ReconcilerError.exit_code
     output = OutputOptions("text", (), edit_options.out, full=edit_options.full)
-    leave(planned, output)
+    leave(proposal, output)
     others = [env for env in envs if env != manifest.env]
     if not others:
-        say_next(planned, output, (*manifest.paths, *(("--env", manifest.env) if manifest.env else ())))
+        say_next(proposal, output, (*manifest.paths, *(("--env", manifest.env) if manifest.env else ())))
     for env in others:
         terminal.say(f"this is the plan of the base; next: {as_typed('plan', *manifest.paths, '--env', env)}")
     return 0

@@ -73,8 +73,8 @@ def lint(source: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     manifest, terminal = source.read(), Terminal(sys.stderr)
     policy = manifest.policy
     if (base := look.read().base) is not None:
-        policy, refused = tighten(base, policy)
-        terminal.lines(f"note: {line}; the rule of {look.policy} holds" for line in refused if line.startswith("lint."))
+        policy, refusals = tighten(base, policy)
+        terminal.lines(f"note: {line}; the rule of {look.policy} holds" for line in refusals if line.startswith("lint."))
     remarks = find_remarks(KINDS, manifest, policy, _look_live(manifest, intercom) if look.live else _look_up(manifest))
     here = Path.cwd()
     out = Terminal(sys.stdout)
@@ -102,16 +102,16 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
     from reconciler.manifest.canonical import canonical_files
 
     data = {file: read_bytes(file) for file in find(options.paths_or_here(paths))}
-    changed, reasons = canonical_files(data)
+    files, reasons = canonical_files(data)
     out, terminal = Terminal(sys.stdout), Terminal(sys.stderr)
     if not check:
-        replace_all(data, changed)
-    out.lines(map(clean, changed))
+        replace_all(data, files)
+    out.lines(map(clean, files))
     out.check()
     for file, why in reasons.items():
         terminal.say(f"{file} stays as it is: {why}")
-    terminal.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
-    return DIFFERS if check and changed else 0
+    terminal.say(f"{count(len(files), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
+    return DIFFERS if check and files else 0
 
 
 def _look_up(manifest: Manifest) -> LintFacts:

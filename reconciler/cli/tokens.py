@@ -58,8 +58,8 @@ def storeless_credential(intercom: Intercom) -> Credential | None:
     """The token that no store is asked for."""
     if intercom.sandbox:
         return Credential(Token("sandbox"), "sandbox")
-    if written := os.environ.get(VARIABLE):
-        return Credential(parse(written, VARIABLE), f"environment ({VARIABLE})")
+    if token := os.environ.get(VARIABLE):
+        return Credential(parse(token, VARIABLE), f"environment ({VARIABLE})")
     return None
 
 

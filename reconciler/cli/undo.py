@@ -50,10 +50,10 @@ def undo(
     with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=choice) as session:
         check_pin(pin, session)
         run_id = run_meant(session, run, name_in_folder() if run == LAST else None)
-        planned = propose_undo(watch(session, bar.reading), run_id, held_to)
+        proposal = propose_undo(watch(session, bar.reading), run_id, held_to)
     if output.out:
         Terminal(sys.stderr).say(f"{output.out} takes back the run {run_id}")
-    leave(planned, output)
-    say_next(planned, output)
-    annotate(refusals(planned))
+    leave(proposal, output)
+    say_next(proposal, output)
+    annotate(refusals(proposal))
     return 0

@@ -35,12 +35,12 @@ class Approvals:
 
     def valid(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:
         """The approvals that count, `now` being in Unix seconds: an expired one does not."""
-        written = self.committed if self.base else manifest.approvals
-        return (*self.on_command_line, *(Approval(a.hash, a.people) for a in written if a.expires > now))
+        entries = self.committed if self.base else manifest.approvals
+        return (*self.on_command_line, *(Approval(a.hash, a.people) for a in entries if a.expires > now))
 
-    def explain(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
+    def explain(self, refusals: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
         """These refusals, each with why an approval of exactly its changes does not lift it."""
-        return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refused)
+        return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refusals)
 
     def warn_unused(self, words: Iterable[str | None]) -> tuple[str, ...]:
         """What to say of the approvals given for none of what these words are printed for. Committed ones outlive what they were for."""
@@ -50,11 +50,11 @@ class Approvals:
 
     def _why(self, refusal: Refusal, manifest: Manifest, now: float) -> Iterator[str]:
         digest, _, people = (refusal.approve or "").partition(":")
-        written = self.committed if self.base else manifest.approvals
+        entries = self.committed if self.base else manifest.approvals
         reasons = []
         for approval in (a for a in dict.fromkeys((*self.committed, *manifest.approvals)) if a.hash == digest):
             subject = f"the approval by {approval.by}"
-            if approval not in written:
+            if approval not in entries:
                 reasons.append(f"{subject} stands in the manifest, and under --policy only those of that file count")
             elif approval.expires <= now:
                 reasons.append(f"{subject} expired at {format_time(approval.expires)}")
@@ -80,14 +80,14 @@ def govern(manifest: Manifest, approvals: Approvals) -> tuple[Manifest, tuple[No
     """The manifest under the base policy, a note for what it changes, and a refusal for what it would loosen."""
     if approvals.base is None:
         return manifest, (), ()
-    policy, refused = tighten(approvals.base, manifest.policy)
-    changed = list_moved(approvals.base, policy)
-    notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
-    refused = (*refused, *_list_looser(manifest, approvals.base))
-    text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
+    policy, refusals = tighten(approvals.base, manifest.policy)
+    moves = list_moved(approvals.base, policy)
+    notes = (Note("policy", f"stricter than the policy file: {'; '.join(moves)}"),) if moves else ()
+    refusals = (*refusals, *_list_looser(manifest, approvals.base))
+    text = f"the manifest loosens the policy file: {'; '.join(refusals)}; change the policy file first, in a change of its own"
     # A rule's own limits never lift those of the file.
     rules = {address: replace(rule, over_policy=False) for address, rule in manifest.rules.items()}
-    return replace(manifest, policy=policy, rules=rules), notes, (Refusal("policy", text),) if refused else ()
+    return replace(manifest, policy=policy, rules=rules), notes, (Refusal("policy", text),) if refusals else ()
 
 
 def _list_looser(manifest: Manifest, base: Policy) -> Iterator[str]:
@@ -105,28 +105,28 @@ def over_calls(approvals: Approvals, calls: int) -> Iterable[Refusal]:
 
 
 def check_refusals(
-    saved: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, more: Sequence[Refusal] = ()
+    saved_plan: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, more: Sequence[Refusal] = ()
 ) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
-    stopping = list_stopping(list_standing(read_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
+    stopping = list_stopping(list_standing(read_refusals(saved_plan), approvals.valid(manifest, now)), manifest.policy)
     refusals = (*more, *approvals.explain(stopping, manifest, now))
     if not all(refusal.approve for refusal in refusals):
         refuse(refusals)
     return refusals
 
 
-def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, approvals: Approvals, now: float) -> tuple[Approval, ...]:
+def approvals_of(saved_plan: PlanDocument, plan: Plan, manifest: Manifest, approvals: Approvals, now: float) -> tuple[Approval, ...]:
     """What counts as approved: what is left of an approved plan is approved with it, but for more people than were approved."""
     valid = approvals.valid(manifest, now)
-    written = (*saved.get("approved", ()), *(r["approve"] for r in saved["refused"] if r["approve"]))
-    hashes = {word.partition(":")[0] for word in written}
+    words = (*saved_plan.get("approved", ()), *(r["approve"] for r in saved_plan["refused"] if r["approve"]))
+    hashes = {word.partition(":")[0] for word in words}
     grants = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in valid if a.hash in hashes)
     return (*valid, *grants)
 
 
-def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
+def refuse(refusals: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
     """Raises Refused where there is a reason to; it says also what stands `beside`."""
-    reasons = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
+    reasons = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refusals]
     if reasons:
         raise Refused([*reasons, *beside])
 
@@ -134,23 +134,23 @@ def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
 def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
     warnings = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
-    refused = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
-    standing = frozenset(refused)
-    waived = [refusal for refusal in plan.refused if refusal not in standing]
-    refused = approvals.explain(refused, comparison.manifest, context.now)
-    notes = (*(Note("approved", str(refusal)) for refusal in waived), *(Note("unused", text) for text in warnings))
-    approved = tuple(dict.fromkeys(refusal.approve for refusal in waived if refusal.approve))
-    entries = list_held_entries(refused, comparison.manifest.policy)
+    refusals = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
+    standing = frozenset(refusals)
+    let_pass = [refusal for refusal in plan.refused if refusal not in standing]
+    refusals = approvals.explain(refusals, comparison.manifest, context.now)
+    notes = (*(Note("approved", str(refusal)) for refusal in let_pass), *(Note("unused", text) for text in warnings))
+    approval_words = tuple(dict.fromkeys(refusal.approve for refusal in let_pass if refusal.approve))
+    entries = list_held_entries(refusals, comparison.manifest.policy)
     if entries and not plan.scope.moved:
         plan = without_entries(comparison, plan, entries.__contains__, context.version)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
     notes += () if plan.undoes else note_freshness(comparison.kinds, comparison.manifest, plan.changes)
-    refused = (*refused, *over_calls(approvals, plan.calls))
-    return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(entries))
+    refusals = (*refusals, *over_calls(approvals, plan.calls))
+    return replace(plan, refused=refusals, notes=(*plan.notes, *notes), approved=approval_words, held=bool(entries))
 
 
 def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, approvals: Approvals) -> Plan:
     """The plan, which tells first what the policy was in another revision of the manifest, under the same rules."""
     before = tighten(approvals.base, base.policy)[0] if approvals.base else base.policy
-    changed = list_moved(before, manifest.policy)
-    return replace(plan, notes=(Note("policy", f"changed since the base: {'; '.join(changed)}"), *plan.notes)) if changed else plan
+    moves = list_moved(before, manifest.policy)
+    return replace(plan, notes=(Note("policy", f"changed since the base: {'; '.join(moves)}"), *plan.notes)) if moves else plan

@@ -31,16 +31,16 @@ def leave_due(comparison: Comparison) -> Comparison:
     due = [change for change in comparison.difference.changes if is_due(change)]
     if not due:
         return comparison
-    kept = (change for change in comparison.difference.changes if not is_due(change))
-    return leave_out(comparison, kept, due, _note_due(comparison, due, ": `apply --only rules` carries it out"))
+    changes = (change for change in comparison.difference.changes if not is_due(change))
+    return leave_out(comparison, changes, due, _note_due(comparison, due, ": `apply --only rules` carries it out"))
 
 
 def keep_due(comparison: Comparison) -> tuple[Comparison, tuple[Change, ...]]:
     """The comparison of what is due alone, and the changes that are left out for that, whose number is told."""
-    kept = [change for change in comparison.difference.changes if is_due(change)]
+    changes = [change for change in comparison.difference.changes if is_due(change)]
     rest = tuple(change for change in comparison.difference.changes if not is_due(change))
     notes = [Note(LEFT, f"{len(rest):,} other changes are left to a plan without --only rules")] if rest else []
-    return leave_out(comparison, kept, rest, notes), rest
+    return leave_out(comparison, changes, rest, notes), rest
 
 
 def leave_rules(comparison: Comparison) -> Comparison:
@@ -48,12 +48,12 @@ def leave_rules(comparison: Comparison) -> Comparison:
     one, was never applied. Both are told with their numbers."""
     comparison = leave_due(comparison)
     new = [c for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule]
-    kept = (c for c in comparison.difference.changes if not (isinstance(c, LinkChange) and c.by_rule))
+    changes = (c for c in comparison.difference.changes if not (isinstance(c, LinkChange) and c.by_rule))
     notes = list[Note]()
     for target, number in sorted(_count(new).items()):
         text = f"its rule gives it to {number[Action.ATTACH]:,} and takes it from {number[Action.DETACH]:,} ({Cause.CONFIG})"
         notes.append(Note(PENDING, text, target, comparison.manifest.rules[target].mark))
-    comparison = leave_out(comparison, kept, new, notes)
+    comparison = leave_out(comparison, changes, new, notes)
     return replace(comparison, live=replace(comparison.live, members={}))
 
 
@@ -62,9 +62,9 @@ def list_targeted(manifest: Manifest, scope: Scope, app_id: str) -> frozenset[Ad
     return frozenset(address for address in manifest.rules if is_named(scope, address, app_id))
 
 
-def note_rules(manifest: Manifest, taken: Set[Address]) -> tuple[Note, ...]:
+def note_rules(manifest: Manifest, targets: Set[Address]) -> tuple[Note, ...]:
     """A note on the rules that a plan of a part does not take along."""
-    number = len(manifest.rules.keys() - taken)
+    number = len(manifest.rules.keys() - targets)
     return (
         (
             Note(
@@ -77,18 +77,18 @@ def note_rules(manifest: Manifest, taken: Set[Address]) -> tuple[Note, ...]:
     )
 
 
-def hold_to_planned(comparison: Comparison, saved: PlanDocument) -> Comparison:
+def hold_to_planned(comparison: Comparison, saved_plan: PlanDocument) -> Comparison:
     """The comparison with those changes by rules alone that a saved plan has: who began or ceased to match since is left for later."""
     app_id = comparison.live.workspace.app_id
-    planned = {(c["action"], c["address"], c["target"]) for c in saved["changes"] if c.get("by_rule")}
+    subjects = {(c["action"], c["address"], c["target"]) for c in saved_plan["changes"] if c.get("by_rule")}
     late = {
-        c for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and tuple(subject_of(c, app_id)) not in planned
+        c for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and tuple(subject_of(c, app_id)) not in subjects
     }
     if not late:
         return comparison
-    kept = [change for change in comparison.difference.changes if change not in late]
-    told = _note_due(comparison, late, " since this was planned: the next `apply --only rules` carries it out")
-    return leave_out(comparison, kept, late, told)
+    changes = [change for change in comparison.difference.changes if change not in late]
+    notes = _note_due(comparison, late, " since this was planned: the next `apply --only rules` carries it out")
+    return leave_out(comparison, changes, late, notes)
 
 
 def _note_due(comparison: Comparison, changes: Iterable[Change], then: str) -> Iterator[Note]:

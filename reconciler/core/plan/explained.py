@@ -96,10 +96,10 @@ def _note(change: Change, origin: Origin) -> Note:
     return Note("not explained", f"{f'{change.action} {about}'.rstrip()} ({origin})", change.address, change.mark)
 
 
-def leave_rest(comparison: Comparison, saved: PlanDocument) -> Comparison:
+def leave_rest(comparison: Comparison, saved_plan: PlanDocument) -> Comparison:
     """The comparison without what a saved plan left out of the things that it changes."""
     paths_left = defaultdict[Subject, set[str]](set)
-    for action, address, target, paths in saved.get("rest", ()):
+    for action, address, target, paths in saved_plan.get("rest", ()):
         paths_left[Subject(action, address, target)].update(paths)
     if not paths_left:
         return comparison

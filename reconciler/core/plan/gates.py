@@ -120,28 +120,28 @@ def _subject(change: Change) -> tuple[object, ...]:
 BLINDING = frozenset({"workspace", "origin"})
 
 
-def list_stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+def list_stopping(refusals: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     """The refusals that stop a whole plan: where the policy says `hold`, those about single entries stop only these."""
-    return tuple(refusal for refusal in refused if not _is_held(refusal, policy))
+    return tuple(refusal for refusal in refusals if not _is_held(refusal, policy))
 
 
-def list_held(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+def list_held(refusals: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     """The refusals that stop only the entries that they are about."""
-    return tuple(refusal for refusal in refused if _is_held(refusal, policy))
+    return tuple(refusal for refusal in refusals if _is_held(refusal, policy))
 
 
-def list_held_entries(refused: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
+def list_held_entries(refusals: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
     """The entries that are left out of a plan whose rest is applied."""
-    return frozenset(entry for refusal in list_held(refused, policy) for entry in refusal.entries)
+    return frozenset(entry for refusal in list_held(refusals, policy) for entry in refusal.entries)
 
 
 def _is_held(refusal: Refusal, policy: Policy) -> bool:
     return policy.refused_entries == "hold" and refusal.entry_wide
 
 
-def list_standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
+def list_standing(refusals: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
     """The refusals that the approvals do not lift."""
-    return tuple(r for r in refused if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
+    return tuple(r for r in refusals if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
 
 
 def _covers(approval: Approval, hash: str) -> bool:
@@ -214,8 +214,8 @@ def _say_use(use: Use) -> str:
 def hold_to_pin(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
     """The gate `workspace`: a token of another workspace than the one that is meant."""
     if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
-        expected = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
-        text = f"the token is for {here.app_id} in {here.region}, not for {expected}"
+        place = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+        text = f"the token is for {here.app_id} in {here.region}, not for {place}"
         yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
@@ -263,10 +263,10 @@ def _refuse_used(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refu
 
 def _refuse_emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
     """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
-    declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
+    kinds_named = {address.kind for address in (*manifest.resources, *manifest.beside)}
     for kind in kinds:
         prune = manifest.policy.pruning(kind.section)
-        if prune != "never" and kind.section in manifest.sections and kind.name not in declared:
+        if prune != "never" and kind.section in manifest.sections and kind.name not in kinds_named:
             text = f"`{kind.section}:` declares nothing, and `policy: prune: {kind.section}: {prune}` takes what is not declared"
             now = f"write `{kind.section}: never` under `prune`, or remove the section, which is then not ours"
             deletions = tuple(c for c in changes if c.action is Action.DELETE and c.address.kind == kind.name)
@@ -280,8 +280,8 @@ def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: D
     for name, limit in manifest.policy.limits:
         sections = counts[name]
         if limit == MISSING:
-            declared = sum(address.kind in persons for address in manifest.resources)
-            limit = max(FEW_MISSING, int(declared * SHARE_MISSING))
+            people = sum(address.kind in persons for address in manifest.resources)
+            limit = max(FEW_MISSING, int(people * SHARE_MISSING))
         if isinstance(limit, int):
             over = [(sum(sections.values()), float(limit), "")] if sum(sections.values()) > limit else []
         else:
@@ -340,8 +340,8 @@ def list_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, change: Change
 
 def _list_left_out(difference: Difference) -> tuple[Address, ...]:
     """The contacts that the plan leaves out because they are not found; one that is refused for it is counted there."""
-    refused = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}
-    return tuple(address for address in difference.missing if address not in refused)
+    missing = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}
+    return tuple(address for address in difference.missing if address not in missing)
 
 
 _OF_LINKS = ("attaches", "detaches")

@@ -48,8 +48,8 @@ def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
     if manifest.has_name or not manifest.files:
         return ""
     paths = {path_of(file) for file in recorded.records.files if _belongs(file, ground, frozenset())}
-    read = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
-    if {posixpath.dirname(path) for path in paths} & {posixpath.dirname(path) for path in read}:
+    files = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
+    if {posixpath.dirname(path) for path in paths} & {posixpath.dirname(path) for path in files}:
         return ""
     return min(filter(ground.exists, paths), default="")
 
@@ -86,13 +86,13 @@ def _files_of(recorded: Recorded, manifest: Manifest, ground: Ground, ours: froz
     read now: else this is another folder than theirs."""
     if not (recorded.records or recorded.attempts):
         return Files()
-    read = frozenset(recorded.digests.plain(ground.name_file(name)) for name in manifest.files)
+    files = frozenset(recorded.digests.plain(ground.name_file(name)) for name in manifest.files)
     mine = {file for file in recorded.records.files if _belongs(file, ground, ours)}
-    paths = {path_of(file) for file in read}
+    paths = {path_of(file) for file in files}
     files_read = frozenset(file for file in mine if path_of(file) in paths)
     if not files_read:
-        return Files(read)
-    return Files(read | files_read, frozenset(file for file in mine - files_read if not ground.exists(path_of(file))))
+        return Files(files)
+    return Files(files | files_read, frozenset(file for file in mine - files_read if not ground.exists(path_of(file))))
 
 
 def _belongs(file: str, ground: Ground, ours: frozenset[str]) -> bool:

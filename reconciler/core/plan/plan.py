@@ -156,7 +156,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
     steps, cycles = order.arrange(kinds, difference.changes, live)
     scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = is_within(scope, steps, live)
-    refused = check(_narrow(scope, comparison), steps, cycles)
+    refusals = check(_narrow(scope, comparison), steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -165,7 +165,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         questions=live.questions,
         steps=steps,
         jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
-        refused=refused,
+        refused=refusals,
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
@@ -183,8 +183,8 @@ def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
         return comparison
     manifest, app_id = comparison.manifest, comparison.live.workspace.app_id
     addresses = {a for a in manifest.resources if is_named(scope, a, app_id) and (scope.entries is None or a in scope.entries)}
-    links = [written for address in addresses for written in manifest.resources[address].links.values()]
-    addresses |= {end for written in links for end in (*written.present, *written.absent)}
+    links = [lists for address in addresses for lists in manifest.resources[address].links.values()]
+    addresses |= {end for lists in links for end in (*lists.present, *lists.absent)}
 
     def concerns(refusal: Refusal) -> bool:
         return not refusal.entries or not addresses.isdisjoint(refusal.entries)
@@ -204,7 +204,7 @@ def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Addre
     return replace(plan, steps=steps, jobs=jobs, losing=count_affected(comparison.kinds, [step.change for step in steps]))
 
 
-def count_blind(drift: Drift, refused: Sequence[Refusal]) -> Drift:
+def count_blind(drift: Drift, refusals: Sequence[Refusal]) -> Drift:
     """How far live moved, with how much of it could not be told."""
-    entries = {entry for refusal in refused for entry in refusal.entries}
-    return replace(drift, refused=len(entries), blind=any(not r.entry_wide and r.gate in BLINDING for r in refused))
+    entries = {entry for refusal in refusals for entry in refusal.entries}
+    return replace(drift, refused=len(entries), blind=any(not r.entry_wide and r.gate in BLINDING for r in refusals))

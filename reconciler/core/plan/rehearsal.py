@@ -131,8 +131,8 @@ class Rehearsal:
     @property
     def is_whole(self) -> bool:
         """Whether an apply would do all of it, and leave nothing that it is the cause of."""
-        done = len(self.of(Status.APPLIED)) == len(self.outcomes)
-        return done and not self.again.reasons and all(subject in self.before for subject in self.again.changes)
+        is_applied = len(self.of(Status.APPLIED)) == len(self.outcomes)
+        return is_applied and not self.again.reasons and all(subject in self.before for subject in self.again.changes)
 
     @property
     def exit_code(self) -> int:
@@ -181,7 +181,7 @@ def _show(outcomes: Iterable[Outcome], app_id: str) -> list[dict[str, Any]]:
 
 
 def _show_kill(kill: Kill, app_id: str) -> dict[str, Any]:
-    left = [o for o in kill.outcomes if o.status is not Status.APPLIED]
+    outcomes = [o for o in kill.outcomes if o.status is not Status.APPLIED]
     return {
         "after": kill.after,
         "of": kill.of,
@@ -189,7 +189,7 @@ def _show_kill(kill: Kill, app_id: str) -> dict[str, Any]:
         "next": {
             "changes": len(kill.outcomes),
             "calls": dict(kill.calls),
-            "not_applied": _show(left, app_id),
+            "not_applied": _show(outcomes, app_id),
             "unproven": kill.unproven,
             "refused": list(kill.again.reasons),
             "left": len(kill.again.changes),

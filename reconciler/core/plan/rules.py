@@ -55,17 +55,17 @@ def _find_emptied(rule: Rule, members: Membership, detaches: int) -> str:
 
 def _find_unexpected(rule: Rule, members: Membership, detaches: int) -> str:
     """How those whom a rule reaches differ from what it expects; empty where they do not."""
-    number, expected = len(members.matching), rule.expected
-    most = expected.most if expected.most is not None else None if expected.everybody or members.total is None else members.total - 1
+    number, limits = len(members.matching), rule.expected
+    most = limits.most if limits.most is not None else None if limits.everybody or members.total is None else members.total - 1
     staying = len(members.having & members.matching) if rule.links == "declared" else len(members.having) - detaches
-    if number < expected.least:
-        return f"{number:,} match, and at least {expected.least:,} are expected; correct the rule, or write `expect: {{min: {number}}}`"
+    if number < limits.least:
+        return f"{number:,} match, and at least {limits.least:,} are expected; correct the rule, or write `expect: {{min: {number}}}`"
     if most is not None and number > most:
         every, way = ("everybody matches", "all") if number == members.total else (f"{number:,} match", str(number))
         return f"{every}, and at most {most:,} are expected; correct the rule, or write `expect: {{max: {way}}}`"
-    if len(members.having) >= FEW and staying * 100 < expected.kept * len(members.having):
+    if len(members.having) >= FEW and staying * 100 < limits.kept * len(members.having):
         keep = "match" if rule.links == "declared" else "would keep it"
-        share = f"{staying:,} of the {len(members.having):,} who have it {keep}, and {expected.kept:g} % are expected to keep it"
+        share = f"{staying:,} of the {len(members.having):,} who have it {keep}, and {limits.kept:g} % are expected to keep it"
         return f"{share}; correct the rule, or write `expect: {{keep: {staying * 100 // len(members.having)}%}}`"
     return ""
 
@@ -75,11 +75,11 @@ def _over_limit(rule: Rule, name: str, members: Membership, changes: Sequence[Li
     if limit is None:
         return
     if isinstance(limit, int):
-        allowed, of = float(limit), ""
+        most, of = float(limit), ""
     elif len(members.having) < FEW:
         return
     else:
-        allowed, of = float(limit.rstrip("%")) * len(members.having) / 100, f" ({limit} of {len(members.having):,})"
-    if len(changes) > allowed:
-        text = f"{rule.mark}: {len(changes):,} {name}, the limit of this rule is {allowed:g}{of}"
+        most, of = float(limit.rstrip("%")) * len(members.having) / 100, f" ({limit} of {len(members.having):,})"
+    if len(changes) > most:
+        text = f"{rule.mark}: {len(changes):,} {name}, the limit of this rule is {most:g}{of}"
         yield Refusal(f"rule.{name}", f"{text}; if they are meant, raise its `limits: {name}:`", changes=tuple(changes))

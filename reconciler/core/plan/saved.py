@@ -28,23 +28,23 @@ from reconciler.core.plan.touched import Subject, subject_of
 Part = TypeVar("Part", PlanDocument, ChangeDocument, FieldDocument)
 
 
-def read_refusals(saved: PlanDocument) -> tuple[Refusal, ...]:
+def read_refusals(saved_plan: PlanDocument) -> tuple[Refusal, ...]:
     """What a saved plan was refused for; its entries stand there as they are shown."""
     return tuple(
         Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
-        for r in saved["refused"]
+        for r in saved_plan["refused"]
     )
 
 
-def read_scope(saved: PlanDocument) -> Scope:
+def read_scope(saved_plan: PlanDocument) -> Scope:
     """What a saved plan is limited to."""
-    scope = saved.get("scope")
+    scope = saved_plan.get("scope")
     return Scope(tuple(scope["target"]), tuple(scope["exclude"])) if scope else EVERYTHING
 
 
-def read_ids(saved: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+def read_ids(saved_plan: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
     """The live ids of what was as declared when the plan was made."""
-    ids = saved.get("as_declared") or {}
+    ids = saved_plan.get("as_declared") or {}
     return {address: ids[name] for address in manifest.resources if (name := show_address(address, app_id)) in ids} if ids else {}
 
 
@@ -67,12 +67,12 @@ NOTHING = Enclosure()
 
 def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosure: Enclosure = NOTHING) -> PlanDocument:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
-    saved = document(kinds, plan)
-    for written, change in zip(saved["changes"], plan.changes, strict=True):
+    saved_plan = document(kinds, plan)
+    for entry, change in zip(saved_plan["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
-        written["id_digest"] = digest(salt, change.id) if change.id else None
-        written["name_digest"] = digest(salt, change.label) if change.label else None
-        for field_document, field_change in zip(written["fields"], change.fields, strict=True):
+        entry["id_digest"] = digest(salt, change.id) if change.id else None
+        entry["name_digest"] = digest(salt, change.label) if change.label else None
+        for field_document, field_change in zip(entry["fields"], change.fields, strict=True):
             del field_document["before"], field_document["after"]
             field_document.pop("was", None)
             field_document["before_digest"] = digest(salt, field_change.before)
@@ -84,7 +84,7 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosure: Enclosure = NOTH
         head["retry"] = True
     if plan.scope.since or plan.scope.rules:
         head["rest"] = list_rest(plan)
-    whole: PlanDocument = {**head, **saved}
+    whole: PlanDocument = {**head, **saved_plan}
     _enclose(whole, enclosure, plan.workspace.app_id)
     whole["seal"] = seal(whole)
     return whole
@@ -115,24 +115,24 @@ _FOR_APPLY = frozenset(
 )
 
 
-def to_look_at(saved: PlanDocument) -> PlanDocument:
+def to_look_at(saved_plan: PlanDocument) -> PlanDocument:
     """A saved plan to look at. Without its digests, its seal and the embedded manifest it cannot be applied."""
-    if "applicable" not in saved:
-        return saved
-    changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in saved["changes"]]
-    return {**_bare(saved), "applicable": False, "changes": changes}
+    if "applicable" not in saved_plan:
+        return saved_plan
+    changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in saved_plan["changes"]]
+    return {**_bare(saved_plan), "applicable": False, "changes": changes}
 
 
 def _bare(part: Part) -> Part:
     return cast(Part, {key: value for key, value in part.items() if key not in _FOR_APPLY})
 
 
-def read_doubts(saved: PlanDocument) -> Doubts:
+def read_doubts(saved_plan: PlanDocument) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
-    if "doubts" not in saved:
+    if "doubts" not in saved_plan:
         return Doubts()
-    disproofs = tuple(Disproof(Place(*place), float(sent_at)) for *place, sent_at in saved["doubts"]["disproved"])
-    return Doubts(disproofs, tuple(LiveLink(*link) for link in saved["doubts"]["undone"]))
+    disproofs = tuple(Disproof(Place(*place), float(sent_at)) for *place, sent_at in saved_plan["doubts"]["disproved"])
+    return Doubts(disproofs, tuple(LiveLink(*link) for link in saved_plan["doubts"]["undone"]))
 
 
 def subject_in(change: ChangeDocument) -> Subject:
@@ -178,35 +178,35 @@ class Verdict:
     unmade: tuple[Subject, ...] = ()
 
 
-def list_touched(saved: PlanDocument) -> frozenset[str]:
+def list_touched(saved_plan: PlanDocument) -> frozenset[str]:
     """The addresses, as shown, that a saved plan touches."""
-    ends = [change["address"] for change in saved["changes"]] + [change["target"] for change in saved["changes"]]
+    ends = [change["address"] for change in saved_plan["changes"]] + [change["target"] for change in saved_plan["changes"]]
     return frozenset(end for end in ends if end)
 
 
-def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Verdict:
+def hold(saved_plan: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Verdict:
     """Check the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
-    app_id, salt = live.workspace.app_id, saved["salt"]
-    planned = group_changes(saved["changes"])
-    sources = {subject.address for subject in planned}
-    differences = _list_moved(saved, steps, planned, app_id)
-    bringing = {c["address"] for c in saved["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
+    app_id, salt = live.workspace.app_id, saved_plan["salt"]
+    groups = group_changes(saved_plan["changes"])
+    sources = {subject.address for subject in groups}
+    differences = _list_moved(saved_plan, steps, groups, app_id)
+    bringing = {c["address"] for c in saved_plan["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
         change = step.change
         subject = subject_of(change, app_id)
         # Nobody could plan the links and values that come back from the archive: they are left to the next plan.
-        along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
+        along = change.action is Action.DETACH and subject.address in bringing and subject not in groups
         if isinstance(change, LinkChange) and (change.merges or change.by_rule):
             # Since then other people may carry it or match. Nothing is deleted before all of them are moved.
-            keep |= {i} if subject in planned or i in differences else set()
+            keep |= {i} if subject in groups or i in differences else set()
             fresh.add(subject)
             continue
         if subject.address not in sources or along:
             continue
         fresh.add(subject)
-        if subject in planned:
-            reasons = [say_moved(turn, change, salt) for turn in planned[subject]]
+        if subject in groups:
+            reasons = [say_moved(turn, change, salt) for turn in groups[subject]]
             reason = reasons[0] if all(reasons) else ""
         else:
             reason = "" if change.action is Action.UPDATE and subject.address in bringing else "was not in the plan"
@@ -215,32 +215,32 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
     names = {show_address(address, app_id): address for address in manifest.resources}
-    rest = [subject for subject, turns in planned.items() if subject not in fresh and not _is_of_many(turns[0]) for _ in turns]
+    rest = [subject for subject, turns in groups.items() if subject not in fresh and not _is_of_many(turns[0]) for _ in turns]
     unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
     addresses = {subject.address for subject in unmade}
     stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, addresses))]
     return Verdict(frozenset(keep), tuple(sorted(stale)), unmade)
 
 
-def _is_of_many(planned: ChangeDocument) -> bool:
+def _is_of_many(entry: ChangeDocument) -> bool:
     """Whether a merge or a rule reaches this person, which may end at any time."""
-    return bool(planned.get("merges") or planned.get("by_rule"))
+    return bool(entry.get("merges") or entry.get("by_rule"))
 
 
-def _list_moved(saved: PlanDocument, steps: Sequence[Step], planned: Container[Subject], app_id: str) -> Set[int]:
+def _list_moved(saved_plan: PlanDocument, steps: Sequence[Step], subjects: Container[Subject], app_id: str) -> Set[int]:
     """The positions of the steps that move somebody for a merge that was planned, as a whole or in part."""
     ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
-    merging = {end for change in ends if subject_of(change, app_id) in planned for end in (change.into, change.address)}
-    moving = {c["address"] for c in saved["changes"] if c.get("merges") and c["action"] == Action.DETACH}
+    merging = {end for change in ends if subject_of(change, app_id) in subjects for end in (change.into, change.address)}
+    moving = {c["address"] for c in saved_plan["changes"] if c.get("merges") and c["action"] == Action.DETACH}
     return {i for i, step in enumerate(steps) if step.change.target in merging or show_address(step.change.address, app_id) in moving}
 
 
-def say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:
+def say_moved(entry: ChangeDocument, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
-    fields = {field["path"]: field["before_digest"] for field in planned["fields"]}
-    if (id_digest := planned.get("id_digest")) and change.id and id_digest != digest(salt, change.id):
+    fields = {field["path"]: field["before_digest"] for field in entry["fields"]}
+    if (id_digest := entry.get("id_digest")) and change.id and id_digest != digest(salt, change.id):
         return "another thing has this name now"
-    if (name_digest := planned.get("name_digest")) and name_digest != digest(salt, change.label):
+    if (name_digest := entry.get("name_digest")) and name_digest != digest(salt, change.label):
         return f"it is called {change.label!a} now, and had another name when this was planned"
     new = [f.path for f in change.fields if f.path not in fields]
     if new:
@@ -257,11 +257,11 @@ def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str
             yield f"{change.action} {show_address(change.address, app_id)}: {show_address(steps[n].change.address, app_id)} is gone"
 
 
-def _why_lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, addresses: Set[str]) -> str:
+def _why_lost(subject: Subject, names: Mapping[str, Address], live: Snapshot, addresses: Set[str]) -> str:
     """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and nothing will create it."""
-    if planned.action in (*_LOSING, *_MAKING):
+    if subject.action in (*_LOSING, *_MAKING):
         return ""
-    for end in sorted({planned.address, planned.target or planned.address} - addresses):
+    for end in sorted({subject.address, subject.target or subject.address} - addresses):
         address = names.get(end)
         if address is None or live.of(address) is None:
             return f"{end} is gone"

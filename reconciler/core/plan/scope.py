@@ -57,8 +57,8 @@ class Scope:
 
     def among(self, addresses: Iterable[Address]) -> Scope:
         """The same scope. A glob that is itself one of these addresses means that one alone."""
-        written = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
-        return replace(self, exact=self.exact.union(written.intersection(map(str, addresses)))) if written else self
+        names = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
+        return replace(self, exact=self.exact.union(names.intersection(map(str, addresses)))) if names else self
 
 
 def is_named(scope: Scope, address: Address, app_id: str) -> bool:

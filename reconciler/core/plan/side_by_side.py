@@ -77,11 +77,11 @@ def compare_plans(a: PlanDocument, b: PlanDocument) -> list[Unlike]:
     return compare_rows(_read_plan(a, values), _read_plan(b, values))
 
 
-def compare_with_now(kinds: Kinds, saved: PlanDocument, now: Plan) -> tuple[Unlike, ...]:
+def compare_with_now(kinds: Kinds, saved_plan: PlanDocument, now: Plan) -> tuple[Unlike, ...]:
     """A saved plan, as it was reviewed, and what it would be now; of values that moved since it says that they did. Refusals have their
     own words."""
-    fresh = write_saved(kinds, now, saved["salt"])
-    a, b = (_read_plan({**plan, "refused": []}, values=False, digests=True) for plan in (saved, fresh))
+    fresh = write_saved(kinds, now, saved_plan["salt"])
+    a, b = (_read_plan({**plan, "refused": []}, values=False, digests=True) for plan in (saved_plan, fresh))
     return tuple(compare_rows(a, b, _show_digests))
 
 
@@ -98,8 +98,8 @@ def _read_plan(plan: PlanDocument, values: bool, digests: bool = False) -> Rows:
         head["digest of the manifest"] = plan.get("manifest", {}).get("digest")
     rows: dict[Subject, list[Mapping[str, Any]]] = {Subject("plan", "as a whole", None): [head]}
     for subject, turns in group_changes(plan["changes"]).items():
-        read = _read_digests if digests else partial(_read_fields, values=values)
-        rows[subject] = [{**read(turn["fields"]), "people": turn["people"]} for turn in turns]
+        read_change = _read_digests if digests else partial(_read_fields, values=values)
+        rows[subject] = [{**read_change(turn["fields"]), "people": turn["people"]} for turn in turns]
     for refusal in plan["refused"]:
         rows.setdefault(Subject("refused", f"{refusal['gate']}: {refusal['message']}", None), []).append({})
     return rows
@@ -137,9 +137,9 @@ def _read_manifest(manifest: Manifest, app_id: str) -> Iterator[tuple[Subject, S
 def _read_resource(resource: Resource, app_id: str) -> Mapping[str, Any]:
     links = {
         f"{name}{'' if side == 'present' else ' (absent)'}": sorted(show_address(end, app_id) for end in ends)
-        for name, written in resource.links.items()
+        for name, lists in resource.links.items()
         for side in ("present", "absent")
-        if (ends := attrgetter(side)(written)) or side == "present"
+        if (ends := attrgetter(side)(lists)) or side == "present"
     }
     keys = {name: hide(value, False) for name in _KEPT if (value := getattr(resource, name)) not in (None, False, "", ())}
     ends = {name: str(end) for name, end in (("into", resource.into), ("replaced_by", resource.successor)) if end}
@@ -153,7 +153,7 @@ def compare_runs(a: Sequence[Done], b: Sequence[Done]) -> list[Unlike]:
 
 def _read_run(changes: Sequence[Done]) -> Rows:
     rows: dict[Subject, list[Mapping[str, Any]]] = {}
-    for done in changes:
-        parts = {**dict.fromkeys(done.fields, SET), "outcome": done.outcome}
-        rows.setdefault(Subject(done.action, done.address, done.target), []).append(parts)
+    for change in changes:
+        parts = {**dict.fromkeys(change.fields, SET), "outcome": change.outcome}
+        rows.setdefault(Subject(change.action, change.address, change.target), []).append(parts)
     return rows

@@ -39,18 +39,18 @@ def _find_unreviewed(plan: Plan, review: PlanDocument) -> Iterator[Note]:
     if review.get("manifest", {}).get("digest") != plan.digest:
         yield Note(TOPIC, "the reviewed plan is of another manifest, or a variable in it has another value")
         return
-    planned = group_changes(review["changes"])
+    groups = group_changes(review["changes"])
     for change in plan.changes:
-        if reason := _say_new(planned, change, plan.workspace.app_id, review["salt"]):
+        if reason := _say_new(groups, change, plan.workspace.app_id, review["salt"]):
             yield Note(TOPIC, f"{change.action} {reason}", change.address, change.mark)
 
 
-def _say_new(planned: Mapping[Subject, list[ChangeDocument]], change: Change, app_id: str, salt: str) -> str:
+def _say_new(groups: Mapping[Subject, list[ChangeDocument]], change: Change, app_id: str, salt: str) -> str:
     """Why a change is not one of those that were reviewed; empty where it is."""
     subject = subject_of(change, app_id)
     to = f"{subject.target}: " if subject.target else ""
     # What is done in two turns stands there twice.
-    reasons = [say_moved(turn, change, salt) or _say_wider(turn, change) for turn in planned.get(subject, ())]
+    reasons = [say_moved(turn, change, salt) or _say_wider(turn, change) for turn in groups.get(subject, ())]
     if not reasons:
         return f"{to}was not in the plan"
     return f"{to}{reasons[0]}" if all(reasons) else ""

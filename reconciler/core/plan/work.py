@@ -117,69 +117,74 @@ class _Parted(NamedTuple):
 
 
 def hold_work(
-    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, refused: Sequence[Refusal], context: Context
+    saved_plan: PlanDocument,
+    fresh: tuple[Plan, Comparison],
+    whole: Manifest,
+    approvals: Approvals,
+    refusals: Sequence[Refusal],
+    context: Context,
 ) -> Work:
     """What is left to do of a saved plan, a fresh one being what it would be now.
 
-    `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
+    `refusals` are what already refused the plan when it was made. Raises Refused (3), Stale (4).
 
     """
-    approved = approvals_of(saved, fresh[0], whole, approvals, context.now)
-    warnings = _list_unused(saved, fresh, approvals)
-    saved, plan, part = _part(saved, fresh, whole, approved, context)
+    approvals_used = approvals_of(saved_plan, fresh[0], whole, approvals, context.now)
+    warnings = _list_unused(saved_plan, fresh, approvals)
+    saved_plan, plan, part = _part(saved_plan, fresh, whole, approvals_used, context)
     comparison = fresh[1]
-    verdict = hold(saved, plan.steps, comparison.manifest, comparison.live)
+    verdict = hold(saved_plan, plan.steps, comparison.manifest, comparison.live)
     # What is in doubt does not make the plan stale: nobody can say what became of it.
     doubts = [r for r in plan.refused if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
     refuse(list_stopping(doubts, whole.policy))
     # Where nothing is left to do, no approval is needed: a plan that was carried out is simply done.
-    refuse(refused if verdict.keep or verdict.stale or verdict.unmade or not saved["changes"] else (), warnings)
+    refuse(refusals if verdict.keep or verdict.stale or verdict.unmade or not saved_plan["changes"] else (), warnings)
     if verdict.stale:
         text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(verdict.stale[:20])
-        raise StalePlan(text, compare_with_now(comparison.kinds, saved, plan))
-    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), warnings)
-    work = _compile(saved, (plan, comparison), whole, approvals, verdict, context)
-    left = replace(
-        work, approvals=approvals, approved=approved, warnings=warnings, refused=part.refused, unmade=(*work.unmade, *part.unmade)
+        raise StalePlan(text, compare_with_now(comparison.kinds, saved_plan, plan))
+    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approvals_used), whole.policy), whole, context.now), warnings)
+    work = _compile(saved_plan, (plan, comparison), whole, approvals, verdict, context)
+    rest = replace(
+        work, approvals=approvals, approved=approvals_used, warnings=warnings, refused=part.refused, unmade=(*work.unmade, *part.unmade)
     )
-    return replace(left, unproven=_list_unproven(saved, plan, comparison, whole), waiting=plan.waiting)
+    return replace(rest, unproven=_list_unproven(saved_plan, plan, comparison, whole), waiting=plan.waiting)
 
 
-def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
+def _list_unused(saved_plan: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
     """What to say of approvals that match no refusal of the saved plan, neither then nor now."""
     plan, comparison = fresh
     if not plan.undoes and any(find_owned_detaches(comparison.manifest, plan.changes)):
         # It may be the approval under which these were planned; the plan does not keep that one.
         return ()
-    then = (*saved.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved)))
+    then = (*saved_plan.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved_plan)))
     return approvals.warn_unused((*then, *(refusal.approve for refusal in plan.refused)))
 
 
 def _part(
-    saved: PlanDocument, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
+    saved_plan: PlanDocument, fresh: tuple[Plan, Comparison], manifest: Manifest, consents: Sequence[Approval], context: Context
 ) -> tuple[PlanDocument, Plan, _Parted]:
     """A saved plan and a fresh one without the entries that are refused, then or now, where the policy holds back only these."""
     (plan, comparison), app_id = fresh, fresh[1].live.workspace.app_id
-    now = list_held(list_standing(plan.refused, approved), manifest.policy)
+    now = list_held(list_standing(plan.refused, consents), manifest.policy)
     # What was left out when it was planned stays out, whatever was approved since.
-    refusals = read_refusals(saved) if saved.get("held") else list_standing(read_refusals(saved), approved)
+    refusals = read_refusals(saved_plan) if saved_plan.get("held") else list_standing(read_refusals(saved_plan), consents)
     then = list_held(refusals, manifest.policy)
     refused_now = {show_address(entry, app_id) for r in now for entry in r.entries}
     names = refused_now | {str(entry) for r in then for entry in r.entries}
     if not names:
-        return saved, plan, _Parted()
+        return saved_plan, plan, _Parted()
     rest = without_entries(comparison, plan, lambda address: show_address(address, app_id) in names, context.version)
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
     outside, inside = list[ChangeDocument](), list[ChangeDocument]()
-    for change in saved["changes"]:
+    for change in saved_plan["changes"]:
         subject = subject_in(change)
         (inside if names.isdisjoint(subject[1:]) and subject not in out else outside).append(change)
     refused = (*now, *(r for r in then if refused_now.isdisjoint(map(str, r.entries))))
-    return {**saved, "changes": inside}, rest, _Parted(refused, tuple(map(subject_in, outside)))
+    return {**saved_plan, "changes": inside}, rest, _Parted(refused, tuple(map(subject_in, outside)))
 
 
 def _compile(
-    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, verdict: Verdict, context: Context
+    saved_plan: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, verdict: Verdict, context: Context
 ) -> Work:
     """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
     plan, comparison = fresh
@@ -188,23 +193,23 @@ def _compile(
     refuse(over_calls(approvals, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
     plan = replace(plan, steps=steps, jobs=jobs)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
-    planned = Proposal(plan, comparison, read_ids(saved, whole, comparison.live.workspace.app_id), read_doubts(saved))
+    proposal = Proposal(plan, comparison, read_ids(saved_plan, whole, comparison.live.workspace.app_id), read_doubts(saved_plan))
     natural = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
-    return Work(planned, jobs, whole, verdict.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
+    return Work(proposal, jobs, whole, verdict.unmade, saved_plan.get("seal", ""), {**natural, **comparison.live.pairs})
 
 
-def _list_unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
+def _list_unproven(saved_plan: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
     """What is unproven besides a saved plan: what is so now, and what was so when it was made and has not become as declared since."""
     app_id = comparison.live.workspace.app_id
     now = {show_address(note.address, app_id): note for note in plan.unproven if note.address}
-    buried = (address for address, r in comparison.manifest.resources.items() if r.is_gone and address not in comparison.live.pairs)
-    names_done = {show_address(address, app_id) for address in (*as_declared(comparison), *buried)}
+    tombstones = (address for address, r in comparison.manifest.resources.items() if r.is_gone and address not in comparison.live.pairs)
+    names_done = {show_address(address, app_id) for address in (*as_declared(comparison), *tombstones)}
     names = {show_address(address, app_id): address for address in whole.resources}
-    then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in names_done]
+    then = [u for u in saved_plan.get("unproven", ()) if u["address"] not in now and u["address"] not in names_done]
     notes = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), is_open=True) for u in then)
     return (*now.values(), *notes)
 
 
-def refuse_whole(planned: Proposal) -> None:
+def refuse_whole(proposal: Proposal) -> None:
     """Raises Refused where a plan is refused as a whole, not where its policy holds back single entries."""
-    refuse(list_stopping(planned.plan.refused, planned.manifest.policy))
+    refuse(list_stopping(proposal.plan.refused, proposal.manifest.policy))

@@ -175,7 +175,7 @@ class Preimage:
 
 def destroys(changes: Sequence[Change]) -> bool:
     """Whether something is lost by these changes: a thing, a link, or a value."""
-    return any(c.action in LOSING or any(moved.before is not None for moved in c.fields) for c in changes)
+    return any(c.action in LOSING or any(move.before is not None for move in c.fields) for c in changes)
 
 
 def list_deletions(changes: Sequence[Change]) -> list[ThingChange]:
@@ -208,18 +208,18 @@ def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carrie
 def recount_uses(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
     """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
     deletions = list_deletions(changes)
-    seen = add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
-    recounted = {id(c): _raise_counts(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
-    return tuple(recounted.get(id(change), change) for change in changes)
+    carriers_seen = add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
+    recounts = {id(c): _raise_counts(kinds, c, carriers_seen[c.address.kind, str(c.id)]) for c in deletions}
+    return tuple(recounts.get(id(change), change) for change in changes)
 
 
-def _raise_counts(kinds: Kinds, change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
-    seen: dict[str, set[str]] = defaultdict(set)
-    for link, ids in carried.items():
-        seen[link.source].update(ids)
-    people = sum(len(ids) for kind, ids in seen.items() if kind in kinds.persons)
-    held = {kinds[kind].section: ids for kind, ids in seen.items()}
-    uses = tuple(use if use.number is None else _count_seen(use, held.get(use.where, set())) for use in change.uses)
+def _raise_counts(kinds: Kinds, change: ThingChange, ids_by_link: Mapping[LinkName, Collection[str]]) -> ThingChange:
+    ids_by_kind: dict[str, set[str]] = defaultdict(set)
+    for link, ids in ids_by_link.items():
+        ids_by_kind[link.source].update(ids)
+    people = sum(len(ids) for kind, ids in ids_by_kind.items() if kind in kinds.persons)
+    ids_by_section = {kinds[kind].section: ids for kind, ids in ids_by_kind.items()}
+    uses = tuple(use if use.number is None else _count_seen(use, ids_by_section.get(use.where, set())) for use in change.uses)
     return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
 
 
@@ -240,13 +240,13 @@ def _is_ours(recorded: Recorded, change: LinkChange) -> bool:
 def _keep_change(kind: Kind, change: ThingChange, source: End, comparison: Comparison, carriers: Carriers) -> KeptChange:
     thing = comparison.live.things.get(kind.name, {}).get(change.id or "")
     by, key = _find_name(kind, change, thing, comparison.manifest.resources.get(change.address))
-    moved = {f.path: Moved(f.before, f.after) for f in change.fields}
+    moves = {f.path: Moved(f.before, f.after) for f in change.fields}
     if change.action is not Action.DELETE or kind.person or thing is None:
-        return KeptChange(change.action, source, by, key, moved)
+        return KeptChange(change.action, source, by, key, moves)
     record = comparison.recorded.of(kind.name, thing.id)
-    held = tuple(_list_held(comparison, thing, carriers.get((kind.name, thing.id), {})))
+    pairs = tuple(_list_held(comparison, thing, carriers.get((kind.name, thing.id), {})))
     ours, files = (record.owned, record.files) if record else (False, ())
-    return KeptChange(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, files=files)
+    return KeptChange(change.action, source, by, key, had=dict(values_of(kind, thing)), held=pairs, ours=ours, files=files)
 
 
 def _find_name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:

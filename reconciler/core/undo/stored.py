@@ -48,9 +48,9 @@ _FORMAT, _SHARED, _PRIVATE = TypeAdapter(_Format), TypeAdapter(Preimage), TypeAd
 
 def split_preimage(kinds: Kinds, preimage: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
     """A pre-image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
-    parts = [_split_change(kinds[kept.source.kind], kept) for kept in preimage.kept_changes]
+    parts = [_split_change(kinds[change.source.kind], change) for change in preimage.kept_changes]
     rest = {i: rest for i, (_, rest) in enumerate(parts) if rest != _Rest()}
-    shared = {"format": 1, **_dump(_SHARED, replace(preimage, kept_changes=tuple(kept for kept, _ in parts)))}
+    shared = {"format": 1, **_dump(_SHARED, replace(preimage, kept_changes=tuple(change for change, _ in parts)))}
     return shared, _dump(_PRIVATE, _Private(1, preimage.run, rest)) if rest else {}
 
 
@@ -59,12 +59,12 @@ def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
     return document
 
 
-def _split_change(kind: Kind, kept: KeptChange) -> tuple[KeptChange, _Rest]:
+def _split_change(kind: Kind, change: KeptChange) -> tuple[KeptChange, _Rest]:
     """One change as it may be shared, and what is left of it."""
-    key, own_key = (HIDDEN, kept.key or HIDDEN) if kind.person or _holds_mail(kept.key) else (kept.key, HIDDEN)
-    fields, own_fields = _hide(kind, kept.fields, Moved(HIDDEN, HIDDEN))
-    had, own_had = _hide(kind, kept.had, HIDDEN)
-    return replace(kept, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
+    key, own_key = (HIDDEN, change.key or HIDDEN) if kind.person or _holds_mail(change.key) else (change.key, HIDDEN)
+    fields, own_fields = _hide(kind, change.fields, Moved(HIDDEN, HIDDEN))
+    had, own_had = _hide(kind, change.had, HIDDEN)
+    return replace(change, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
 
 
 def _hide(kind: Kind, values: Mapping[str, T], instead: T) -> tuple[dict[str, T], dict[str, T]]:
@@ -102,21 +102,22 @@ def join_preimage(run: str, shared: Any, private: Any, kinds: Kinds) -> Preimage
         raise ValueError("another run")
     untold = rest.changes if rest else {}
     return replace(
-        preimage, kept_changes=tuple(_join_change(kept, untold.get(i, _Rest()), kinds) for i, kept in enumerate(preimage.kept_changes))
+        preimage,
+        kept_changes=tuple(_join_change(change, untold.get(i, _Rest()), kinds) for i, change in enumerate(preimage.kept_changes)),
     )
 
 
 def hides_values(preimage: Preimage, kinds: Kinds) -> bool:
     """Whether values are missing in it, which are kept elsewhere. Whoever is a person goes by the id."""
-    named = (kept for kept in preimage.kept_changes if not kinds[kept.source.kind].person)
-    values = (value for kept in preimage.kept_changes for value in (*chain.from_iterable(kept.fields.values()), *kept.had.values()))
-    return any(kept.key is HIDDEN for kept in named) or any(value is HIDDEN for value in values)
+    nameable = (change for change in preimage.kept_changes if not kinds[change.source.kind].person)
+    values = (value for change in preimage.kept_changes for value in (*chain.from_iterable(change.fields.values()), *change.had.values()))
+    return any(change.key is HIDDEN for change in nameable) or any(value is HIDDEN for value in values)
 
 
-def _join_change(kept: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:
-    key = kept.key if rest.key is HIDDEN else rest.key
-    kept = replace(kept, key=key, fields={**kept.fields, **rest.fields}, had={**kept.had, **rest.had})
-    kind, paths = kinds.get(kept.source.kind), {path.partition(".")[0] for path in (*kept.fields, *kept.had)}
-    if kind is None or not paths <= kind.fields.keys() or (kept.target and kinds.get(kept.target.kind) is None):
+def _join_change(change: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:
+    key = change.key if rest.key is HIDDEN else rest.key
+    change = replace(change, key=key, fields={**change.fields, **rest.fields}, had={**change.had, **rest.had})
+    kind, paths = kinds.get(change.source.kind), {path.partition(".")[0] for path in (*change.fields, *change.had)}
+    if kind is None or not paths <= kind.fields.keys() or (change.target and kinds.get(change.target.kind) is None):
         raise ValueError("another kind or field")
-    return kept
+    return change

@@ -17,33 +17,33 @@ from reconciler.core.undo.facts import Effect
 from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved
 
 
-def turn_thing(draft: Draft, kept: KeptChange, effect: Effect) -> None:
-    kind = draft.kinds[kept.source.kind]
-    draft.given.update((kind.name, str(kept.source.id), path) for path in kept.fields)
-    match kept.action:
+def turn_thing(draft: Draft, change: KeptChange, effect: Effect) -> None:
+    kind = draft.kinds[change.source.kind]
+    draft.given.update((kind.name, str(change.source.id), path) for path in change.fields)
+    match change.action:
         case Action.CREATE:
-            _unmake(draft, kind, kept, effect)
+            _unmake(draft, kind, change, effect)
         case Action.DELETE:
-            _remake(draft, kind, kept)
+            _remake(draft, kind, change)
         case Action.ARCHIVE:
-            _bring_back(draft, kind, kept)
+            _bring_back(draft, kind, change)
         case Action.UNARCHIVE:
-            _put_back(draft, kind, kept)
+            _put_back(draft, kind, change)
         case _:
-            _restore(draft, kind, kept)
+            _restore(draft, kind, change)
 
 
-def _unmake(draft: Draft, kind: Kind, kept: KeptChange, effect: Effect) -> None:
+def _unmake(draft: Draft, kind: Kind, change: KeptChange, effect: Effect) -> None:
     """What was created goes: into the archive where its kind has one, for ever only where it has none."""
-    name = Address(kind.name, str(kept.key))
-    live_id = kept.source.id or draft.live.pairs.get(name)
+    name = Address(kind.name, str(change.key))
+    live_id = change.source.id or draft.live.pairs.get(name)
     thing, part = draft.live_of(kind.name, live_id), draft.awake(kind, live_id)
     if thing is None or part is None:
         return
     if effect is Effect.MET or (effect is Effect.LOST and not _is_ours(draft, name, thing)):
         draft.note_loss(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
-    elif _is_as_left(draft, kind, kept, thing, part.address, name) and (
-        kind.archive or _is_unused(draft, kind, kept, thing, part.address, name)
+    elif _is_as_left(draft, kind, change, thing, part.address, name) and (
+        kind.archive or _is_unused(draft, kind, change, thing, part.address, name)
     ):
         part.state = "archived" if kind.archive else "absent"
         if kind.person:
@@ -56,25 +56,25 @@ def _is_ours(draft: Draft, name: Address, thing: Live) -> bool:
     return (record is not None and record.owned) or draft.recorded.has_lost_create(name)
 
 
-def _is_as_left(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
-    """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
-    written = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
-    other = [path for path, after in written if not field_at(kind, path).same(live_value(thing, path), after)]
+def _is_as_left(draft: Draft, kind: Kind, change: KeptChange, thing: Live, address: Address, run_name: Address) -> bool:
+    """Whether a thing has still all that the run gave it, which called it `run_name`; a note where it has not."""
+    values = [(path, move.after) for path, move in change.fields.items() if move.after not in (None, HIDDEN)]
+    other = [path for path, after in values if not field_at(kind, path).same(live_value(thing, path), after)]
     if other:
         draft.note_change(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
-        draft.skipped.add((planned, ""))
+        draft.skipped.add((run_name, ""))
     return not other
 
 
-def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
+def _is_unused(draft: Draft, kind: Kind, change: KeptChange, thing: Live, address: Address, run_name: Address) -> bool:
     """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
     carriers = draft.carried.get((thing.kind, thing.id), frozenset())
     other = draft.recorded.others.get((thing.kind, thing.id))
-    known = {*kept.fields, kept.by, *kind.loss.defaults}
-    more = [path for path, value in values_of(kind, thing) if value and path not in known]
-    linked = draft.linked[thing.kind, thing.id]
+    fields = {*change.fields, change.by, *kind.loss.defaults}
+    more = [path for path, value in values_of(kind, thing) if value and path not in fields]
+    sources = draft.linked[thing.kind, thing.id]
     # Of who came back from the archive in that run the id was not kept.
-    others = len((carriers or frozenset()) - set(linked)) - linked.count(None)
+    others = len((carriers or frozenset()) - set(sources)) - sources.count(None)
     if carriers is None:
         reason = "who carries it cannot be read"
     elif other:
@@ -88,7 +88,7 @@ def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address:
     else:
         return True
     draft.note_change(address, "", f"{reason}, so it stays")
-    draft.skipped.add((planned, ""))
+    draft.skipped.add((run_name, ""))
     return False
 
 
@@ -100,27 +100,27 @@ def _find_leading(draft: Draft, thing: Live) -> list[Address]:
     return [t.address for t, end in ends if end == thing.address or draft.live.pairs.get(end) == thing.id]
 
 
-def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+def _remake(draft: Draft, kind: Kind, change: KeptChange) -> None:
     """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
     if kind.person:
-        draft.note_loss(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
+        draft.note_loss(address_by(kind.name, "id", str(change.source.id)), "was deleted for ever")
         return
-    if not isinstance(kept.key, str):
-        draft.note_hidden(address_by(kind.name, "id", str(kept.source.id)), "its name")
+    if not isinstance(change.key, str):
+        draft.note_hidden(address_by(kind.name, "id", str(change.source.id)), "its name")
         return
-    name = Address(kind.name, kept.key)
+    name = Address(kind.name, change.key)
     thing = draft.live_of(kind.name, draft.live.pairs.get(name))
-    if thing and thing.id == kept.source.id:
+    if thing and thing.id == change.source.id:
         draft.note_loss(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
         draft.skipped.add((name, ""))
-    elif thing and spell(thing.key) != spell(kept.key):
+    elif thing and spell(thing.key) != spell(change.key):
         draft.refusals.append(_refuse_other(draft, kind, name, thing))
     elif thing:
-        again = Part(kind, thing.id, kept.by, str(thing.fields[kept.by]))
-        draft.parts[kind.name, str(kept.source.id)] = again
+        again = Part(kind, thing.id, change.by, str(thing.fields[change.by]))
+        draft.parts[kind.name, str(change.source.id)] = again
         draft.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, draft.mark))
     else:
-        draft.parts[kind.name, str(kept.source.id)] = _make_anew(draft, kind, kept, name)
+        draft.parts[kind.name, str(change.source.id)] = _make_anew(draft, kind, change, name)
 
 
 def _refuse_other(draft: Draft, kind: Kind, name: Address, thing: Live) -> Refusal:
@@ -130,62 +130,62 @@ def _refuse_other(draft: Draft, kind: Kind, name: Address, thing: Live) -> Refus
     return Refusal("twins", f"{text}: {now}", entries=(name,))
 
 
-def _make_anew(draft: Draft, kind: Kind, kept: KeptChange, name: Address) -> Part:
+def _make_anew(draft: Draft, kind: Kind, change: KeptChange, name: Address) -> Part:
     """A thing with all that it had, but for its id."""
-    part = Part(kind, None, kept.by, name.key)
-    draft.note_loss(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
-    if hidden := [path for path, value in kept.had.items() if value is HIDDEN]:
-        draft.note_hidden(name, f"{', '.join(hidden)}:")
-    for path, value in kept.had.items():
+    part = Part(kind, None, change.by, name.key)
+    draft.note_loss(name, "; ".join(filter(None, (f"comes back, but not its id {change.source.id}", kind.loss.unrestored))))
+    if paths := [path for path, value in change.had.items() if value is HIDDEN]:
+        draft.note_hidden(name, f"{', '.join(paths)}:")
+    for path, value in change.had.items():
         if value is not HIDDEN:
             part.claim(path, value)
-    if kept.ours:
-        draft.files[name] = kept.files
+    if change.ours:
+        draft.files[name] = change.files
     return part
 
 
-def _bring_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+def _bring_back(draft: Draft, kind: Kind, change: KeptChange) -> None:
     """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
     if kind.whole:
-        draft.part(kind.name, kept.source.id)
-    elif kept.source.id:
-        draft.parts[kind.name, kept.source.id] = Part(kind, kept.source.id, "id", kept.source.id, state="present")
+        draft.part(kind.name, change.source.id)
+    elif change.source.id:
+        draft.parts[kind.name, change.source.id] = Part(kind, change.source.id, "id", change.source.id, state="present")
 
 
-def _put_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+def _put_back(draft: Draft, kind: Kind, change: KeptChange) -> None:
     """Whoever was brought back from the archive goes there again."""
-    thing, part = draft.live_of(kind.name, kept.source.id), draft.awake(kind, kept.source.id)
+    thing, part = draft.live_of(kind.name, change.source.id), draft.awake(kind, change.source.id)
     if thing is None or part is None:
         return
-    if _is_as_left(draft, kind, kept, thing, part.address, part.address):
+    if _is_as_left(draft, kind, change, thing, part.address, part.address):
         part.state = "archived"
-        if kept.fields:
-            draft.note_loss(part.address, f"{', '.join(kept.fields)}: stays as the run wrote it; what was archived could not be seen")
+        if change.fields:
+            draft.note_loss(part.address, f"{', '.join(change.fields)}: stays as the run wrote it; what was archived could not be seen")
 
 
-def _restore(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+def _restore(draft: Draft, kind: Kind, change: KeptChange) -> None:
     """Fields that are as the run left them get their values back."""
-    thing, part = draft.live_of(kind.name, kept.source.id), draft.awake(kind, kept.source.id)
+    thing, part = draft.live_of(kind.name, change.source.id), draft.awake(kind, change.source.id)
     if thing is None or part is None:
-        draft.note_change(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
+        draft.note_change(address_by(kind.name, "id", str(change.source.id)), "", "is gone: archived, merged or deleted")
         return
-    for path, moved in kept.fields.items():
-        if _may_restore(draft, kind, path, moved, thing, part):
-            part.claim(path, moved.before)
+    for path, move in change.fields.items():
+        if _may_restore(draft, kind, path, move, thing, part):
+            part.claim(path, move.before)
 
 
-def _may_restore(draft: Draft, kind: Kind, path: str, moved: Moved, thing: Live, part: Part) -> bool:
+def _may_restore(draft: Draft, kind: Kind, path: str, move: Moved, thing: Live, part: Part) -> bool:
     """Whether a field can have its value back; a note where it cannot."""
     about, now = field_at(kind, path), live_value(thing, path)
-    if HIDDEN in moved:
+    if HIDDEN in move:
         draft.note_hidden(part.address, f"{path}:")
-    elif about.same(now, moved.before):
+    elif about.same(now, move.before):
         return True
-    elif not about.same(now, moved.after):
+    elif not about.same(now, move.after):
         draft.note_change(part.address, path, f"{path} is not as the run left it")
-    elif moved.before is None and not nullable_at(kind, path):
+    elif move.before is None and not nullable_at(kind, path):
         draft.note_loss(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
-    elif why := about.refuses(now, moved.before):
+    elif why := about.refuses(now, move.before):
         draft.note_loss(part.address, f"{path}: {why}")
     else:
         return True

@@ -43,10 +43,10 @@ def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str
     ]
 
 
-def list_unreadable(plan: PlanDocument, hidden: Sequence[Note], app_id: str) -> list[Note]:
+def list_unreadable(plan: PlanDocument, unreadable: Sequence[Note], app_id: str) -> list[Note]:
     """What cannot be read here, and could be where a plan was made."""
-    known = {(note["address"], note["message"]) for note in plan["notes"]}
-    return [note for note in hidden if note.address and (show_address(note.address, app_id), note.message) not in known]
+    noted_before = {(note["address"], note["message"]) for note in plan["notes"]}
+    return [note for note in unreadable if note.address and (show_address(note.address, app_id), note.message) not in noted_before]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,15 @@ def plan_undo(
     """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
     the ids of whoever carries what was made for good, None where that cannot be read."""
     draft = Draft(kinds, preimage, live, recorded, carried)
-    draft.touched.update((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.link is None)
-    for kept, _ in kept_changes:
-        if kept.link and kept.target and kept.action is Action.ATTACH:
-            draft.linked[kept.target.kind, str(kept.target.id)].append(kept.source.id)
-    for kept, effect in _merge_turns(kept_changes):
-        if kept.link is None:
-            turn_thing(draft, kept, effect)
-    for kept, _ in kept_changes:
-        turn_links(draft, kept)
+    draft.touched.update((change.source.kind, str(change.source.id)) for change, _ in kept_changes if change.link is None)
+    for change, _ in kept_changes:
+        if change.link and change.target and change.action is Action.ATTACH:
+            draft.linked[change.target.kind, str(change.target.id)].append(change.source.id)
+    for change, effect in _merge_turns(kept_changes):
+        if change.link is None:
+            turn_thing(draft, change, effect)
+    for change, _ in kept_changes:
+        turn_links(draft, change)
     return _conclude(draft)
 
 
@@ -92,23 +92,26 @@ def _merge_turns(kept_changes: Sequence[DoneChange]) -> Iterator[DoneChange]:
     """The changes, with what was made in several turns as one: from what a field was first to what it is in the end."""
     first: dict[tuple[Thing, str], Any] = {}
     last = {
-        (kept.source.kind, kept.source.id, path): i for i, (kept, _) in enumerate(kept_changes) for path in kept.fields if kept.source.id
+        (change.source.kind, change.source.id, path): i
+        for i, (change, _) in enumerate(kept_changes)
+        for path in change.fields
+        if change.source.id
     }
-    for i, (kept, effect) in enumerate(kept_changes):
-        if kept.link is None and kept.source.id and kept.action in (Action.UPDATE, Action.UNARCHIVE):
-            thing = (kept.source.kind, kept.source.id)
-            before = {path: first.setdefault((thing, path), moved.before) for path, moved in kept.fields.items()}
-            outer = {p: Moved(before[p], moved.after) for p, moved in kept.fields.items() if last[*thing, p] == i}
-            kept = replace(kept, fields=outer)
-        yield DoneChange(kept, effect)
+    for i, (change, effect) in enumerate(kept_changes):
+        if change.link is None and change.source.id and change.action in (Action.UPDATE, Action.UNARCHIVE):
+            thing = (change.source.kind, change.source.id)
+            before = {path: first.setdefault((thing, path), move.before) for path, move in change.fields.items()}
+            outer = {p: Moved(before[p], move.after) for p, move in change.fields.items() if last[*thing, p] == i}
+            change = replace(change, fields=outer)
+        yield DoneChange(change, effect)
 
 
 def _conclude(draft: Draft) -> Undo:
     leave_contested(draft)
     resources = {part.address: _read_resource(draft, part) for part in draft.parts.values()}
     pairs = {part.address: part.id for part in draft.parts.values() if part.id and draft.live_of(part.kind.name, part.id)}
-    known = {thing: part.address for thing, part in draft.parts.items()}
-    links = frozenset((known[a], known[b]) for a, b in draft.ours if a in known and b in known)
+    addresses = {thing: part.address for thing, part in draft.parts.items()}
+    links = frozenset((addresses[a], addresses[b]) for a, b in draft.ours if a in addresses and b in addresses)
     notes = (*(n for n in draft.live.notes if n.topic != "merged"), *sorted(set(draft.notes), key=_note_key))
     twins = tuple(part for part in draft.parts.values() if (part.kind.name, part.id) in draft.live.twins)
     refusals = (*draft.live.refusals, *draft.refusals, *(_refuse_twin(draft, part) for part in twins))
@@ -132,7 +135,7 @@ def _read_resource(draft: Draft, part: Part) -> Resource:
 
 def _write_links(draft: Draft, ends: Mapping[Thing, bool]) -> WrittenLinks:
     """The links of one thing; those of what goes, or to it, go with it."""
-    present, absent = ({draft.parts[t].address: 0 for t, p in ends.items() if p is wanted} for wanted in (True, False))
+    present, absent = ({draft.parts[t].address: 0 for t, p in ends.items() if p is is_present} for is_present in (True, False))
     return WrittenLinks(present, absent)
 
 

@@ -9,8 +9,8 @@ from reconciler.core.undo.draft import Draft, Part
 
 def leave_contested(draft: Draft) -> None:
     """Unique values that somebody else has now and keeps cannot be given back; who does not get one keeps another in turn."""
-    while contested := [(part, path) for part in draft.parts.values() for path in part.fields if _is_kept(draft, part, path)]:
-        for part, path in contested:
+    while fields := [(part, path) for part in draft.parts.values() for path in part.fields if _is_kept(draft, part, path)]:
+        for part, path in fields:
             del part.fields[path]
             thing = draft.live_of(part.kind.name, part.id)
             part.key = str(thing.fields[path]) if thing and path == part.by else part.key
