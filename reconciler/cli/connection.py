@@ -120,9 +120,9 @@ def undo_keys_of_folder(folder: Path = HERE) -> tuple[str, ...]:
     return undo_keys_in(_in_folder(folder), Layers.of("", os.environ))
 
 
-def pin_with(written: Pin | None, region: str | None, app_id: str | None) -> Pin:
+def pin_with(declared_pin: Pin | None, region: str | None, app_id: str | None) -> Pin:
     """Which workspace is meant: by the options, else by what is written. The region of another workspace says nothing."""
-    pin = written if written and app_id in (None, written.app_id) else Pin()
+    pin = declared_pin if declared_pin and app_id in (None, declared_pin.app_id) else Pin()
     return Pin(app_id or pin.app_id, region or pin.region)
 
 

@@ -37,13 +37,13 @@ _CHANGED = "updated_at"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """What a rule asks for."""
 
     # The rule.
     rule: Rule
     # The condition on its people, where it has one.
-    wanted: Expression | None
+    condition: Expression | None
     # The conditions on what they belong to, by their keys.
     through: Mapping[str, Expression]
     # The days that its times mean.
@@ -53,7 +53,7 @@ class _Asked:
 
 
 @dataclass
-class _Shown:
+class _People:
     """What was read of the people of a rule, as live ids."""
 
     # Who matches.
@@ -61,7 +61,7 @@ class _Shown:
     # Who has what it is about.
     having: set[str] = field(default_factory=set)
     # When whoever does not match and has it changed last; None where that is no time.
-    changed: dict[str, float | None] = field(default_factory=dict)
+    times: dict[str, float | None] = field(default_factory=dict)
     # How many there are in all, where all were listed.
     total: int = 0
 
@@ -70,7 +70,7 @@ class _Shown:
         self.having.add(live_id)
         if live_id not in self.matching:
             at = body.get(_CHANGED)
-            self.changed[live_id] = at if isinstance(at, (int, float)) else None
+            self.times[live_id] = at if isinstance(at, (int, float)) else None
 
 
 @dataclass
@@ -91,100 +91,101 @@ class Reading:
     def read(self, rule: Rule, target_id: str | None, *, total: bool) -> Membership:
         """Whom a rule reaches and who has what it is about; how many there are in `total` where that is wanted. Raises IntercomError, Usage
         where a condition is not one that this workspace has."""
-        source, wanted = self.kinds[rule.link.source], parse(rule.where) if rule.where else None
+        source, condition = self.kinds[rule.link.source], parse(rule.where) if rule.where else None
         through = {key: parse(text) for key, text in rule.through.items()}
-        _refuse_circle(source, wanted, target_id)
-        calendar, day, said = self._read_calendar(rule, [*through.values(), *([wanted] if wanted else [])])
-        asked = _Asked(rule, wanted, through, calendar, target_id)
-        shown = self._search_all(source, asked) if source.search else self._filter(source, asked)
-        include, lost = self._find(source, asked, rule.include, shown)
-        exclude, unknown = self._find(source, asked, rule.exclude, shown)
-        number = shown.total if not source.search else Reader(self.observer.client).count(source) if total else None
+        _refuse_circle(source, condition, target_id)
+        calendar, day, day_words = self._read_calendar(rule, [*through.values(), *([condition] if condition else [])])
+        question = _Question(rule, condition, through, calendar, target_id)
+        people = self._search_all(source, question) if source.search else self._filter(source, question)
+        include, missing = self._find(source, question, rule.include, people)
+        exclude, unknown = self._find(source, question, rule.exclude, people)
+        number = people.total if not source.search else Reader(self.observer.client).count(source) if total else None
         return Membership(
-            matching=(shown.matching | include) - exclude,
-            having=shown.having,
+            matching=(people.matching | include) - exclude,
+            having=people.having,
             included=include,
             excluded=exclude,
             day=day,
-            days=said,
-            changed=shown.changed,
-            missing=lost + unknown,
+            days=day_words,
+            changed=people.times,
+            missing=missing + unknown,
             total=number,
         )
 
     def check(self, kind: Kind, members: Membership, ids: Set[str], since: float) -> Set[str]:
         """Of those with these ids, whoever is otherwise than was shown, by a read of their own of all that changed since then; and of whom
         nothing was shown."""
-        shown = {live_id: members.changed.get(live_id) for live_id in ids}
-        asked = {live_id: at for live_id, at in shown.items() if at is not None and at >= since}
+        times = {live_id: members.changed.get(live_id) for live_id in ids}
+        suspects = {live_id: at for live_id, at in times.items() if at is not None and at >= since}
         with reading(self.observer.client) as pool:
-            same = pool.map(lambda item: self._is_as_shown(kind, *item), sorted(asked.items()))
-            otherwise = {live_id for live_id, is_same in zip(sorted(asked), same, strict=True) if not is_same}
-        return otherwise.union(live_id for live_id, at in shown.items() if at is None)
+            same = pool.map(lambda item: self._is_as_shown(kind, *item), sorted(suspects.items()))
+            otherwise = {live_id for live_id, is_same in zip(sorted(suspects), same, strict=True) if not is_same}
+        return otherwise.union(live_id for live_id, at in times.items() if at is None)
 
     # ── what is read ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _search_all(self, kind: Kind, asked: _Asked) -> _Shown:
+    def _search_all(self, kind: Kind, question: _Question) -> _People:
         """What searches show: who matches, and who has it."""
-        sets = [self._read_through(key, expression, asked.calendar) for key, expression in asked.through.items()]
-        if asked.wanted and all(sets):
-            sets.append(self._search(kind, asked.wanted, asked.calendar))
-        shown = _Shown(matching=set.intersection(*sets) if sets else set())
-        if asked.target_id:
-            self._read_having(asked.rule, asked.target_id, shown)
-        return shown
+        sets = [self._read_through(key, expression, question.calendar) for key, expression in question.through.items()]
+        if question.condition and all(sets):
+            sets.append(self._search(kind, question.condition, question.calendar))
+        people = _People(matching=set.intersection(*sets) if sets else set())
+        if question.target_id:
+            self._read_having(question.rule, question.target_id, people)
+        return people
 
-    def _filter(self, kind: Kind, asked: _Asked) -> _Shown:
+    def _filter(self, kind: Kind, question: _Question) -> _People:
         """What one listing of all shows: which match, and which have it. Which are in no list neither match nor have it."""
         assert kind.listing is not None
-        client, request, link, shown = self.observer.client, routes.request_of(kind.listing), self.kinds.links[asked.rule.link], _Shown()
-        is_so = self._make_filter(kind, asked.wanted, asked.calendar) if asked.wanted else None
+        people, link = _People(), self.kinds.links[question.rule.link]
+        client, request = self.observer.client, routes.request_of(kind.listing)
+        is_so = self._make_filter(kind, question.condition, question.calendar) if question.condition else None
         for body in self._list_all(kind):
-            shown.total += 1
+            people.total += 1
             live_id, (ends, whole) = routes.id_of(client, request, body), routes.links(client, request, kind, body)[link.name]
             if is_so and is_so(body):
-                shown.matching.add(live_id)
-            if asked.target_id in (ends if whole else Reader(client).read_links(link, live_id)):
-                shown.add(live_id, body)
-        return shown
+                people.matching.add(live_id)
+            if question.target_id in (ends if whole else Reader(client).read_links(link, live_id)):
+                people.add(live_id, body)
+        return people
 
     def _list_all(self, kind: Kind) -> Iterator[Body]:
         assert kind.listing is not None
         return (b for b in read_all(self.observer.client, kind.listing, partial(self.observer.tick, kind.section)) if kind.admits(b))
 
-    def _make_filter(self, kind: Kind, wanted: Expression, calendar: where.Calendar) -> Callable[[Body], bool]:
+    def _make_filter(self, kind: Kind, condition: Expression, calendar: where.Calendar) -> Callable[[Body], bool]:
         """Whether a condition holds for a body."""
         assert self.kinds.ruling is not None
         assert kind.listing is not None
-        client, asked = self.observer.client, routes.request_of(kind.listing)
-        fields = {**self.kinds.ruling.filtered[kind.name], **self._list_custom(kind, [wanted])}
-        query = where.compile_query(wanted, fields, client.version, calendar)
+        client, listing = self.observer.client, routes.request_of(kind.listing)
+        fields = {**self.kinds.ruling.filtered[kind.name], **self._list_custom(kind, [condition])}
+        query = where.compile_query(condition, fields, client.version, calendar)
 
         def is_so(body: Body) -> bool:
-            shown = routes.thing(client, asked, kind, body).fields
+            values = routes.thing(client, listing, kind, body).fields
 
             def read(field: str) -> Any:
                 name, _, key = field.partition(".")
-                value = shown[name] if name in shown else body.get(name)
+                value = values[name] if name in values else body.get(name)
                 return (value or {}).get(key) if key else value
 
             return holds(query, fields, calendar, read)
 
         return is_so
 
-    def _read_calendar(self, rule: Rule, asked: Sequence[Expression]) -> tuple[where.Calendar, date | None, str]:
+    def _read_calendar(self, rule: Rule, conditions: Sequence[Expression]) -> tuple[where.Calendar, date | None, str]:
         """The days of the workspace; the one that is today, and what the relative times of a rule mean, where it has any."""
         names = {kind.name: kind for kind in self.kinds}
-        times = any(word.days_ago is not None for one in asked for c in list_conditions(one) for word in c.values)
-        typed = any(where.asks_for_dates(one, self._known_fields(rule, names)) for one in asked)
-        if not times and not typed:
+        times = any(word.days_ago is not None for one in conditions for c in list_conditions(one) for word in c.values)
+        dates = any(where.asks_for_dates(one, self._known_fields(rule, names)) for one in conditions)
+        if not times and not dates:
             return where.ANY_DAY, None, ""
         zone, name = read_time_zone(self.observer.client)
         calendar = where.Calendar.at(self.now, zone)
         if day := self.days.get(str(rule.target)):
             calendar = where.Calendar(zone, date.fromisoformat(day))
-        days = sorted({number for one in asked for number in where.list_days(one)})
-        said = ", ".join(f"{number}d ago is {calendar.before(number)}" for number in days)
-        return calendar, calendar.today if days else None, f"{said} ({name or 'UTC'})" if said else ""
+        days = sorted({number for one in conditions for number in where.list_days(one)})
+        day_words = ", ".join(f"{number}d ago is {calendar.before(number)}" for number in days)
+        return calendar, calendar.today if days else None, f"{day_words} ({name or 'UTC'})" if day_words else ""
 
     def _known_fields(self, rule: Rule, kinds: Mapping[str, Kind]) -> where.Fields:
         """The fields of a rule's conditions whose types are known offline; any other one may be a time."""
@@ -197,47 +198,47 @@ class Reading:
                     fields[condition.field] = Searched("date")
         return fields
 
-    def _search(self, kind: Kind, wanted: Expression, calendar: where.Calendar) -> set[str]:
+    def _search(self, kind: Kind, condition: Expression, calendar: where.Calendar) -> set[str]:
         """The ids that a search finds."""
         assert kind.search is not None
-        fields = {**kind.search.fields, **self._list_custom(kind, [wanted])}
-        query = where.compile_query(wanted, fields, self.observer.client.version, calendar)
+        fields = {**kind.search.fields, **self._list_custom(kind, [condition])}
+        query = where.compile_query(condition, fields, self.observer.client.version, calendar)
         listing, client = kind.search.listing, self.observer.client
         return set(routes.ids(client, listing, routes.read_search(client, listing, query, partial(self.observer.tick, kind.section))))
 
-    def _list_custom(self, kind: Kind, asked: Sequence[Expression]) -> Mapping[str, Searched]:
+    def _list_custom(self, kind: Kind, conditions: Sequence[Expression]) -> Mapping[str, Searched]:
         prefixes = tuple(where.list_prefixes(kind))
-        if not any(c.field.startswith(prefixes) for one in asked for c in list_conditions(one)):
+        if not any(c.field.startswith(prefixes) for one in conditions for c in list_conditions(one)):
             return {}
         return list_custom(self.observer.client, self.kinds, kind)
 
-    def _read_through(self, key: str, wanted: Expression, calendar: where.Calendar) -> set[str]:
+    def _read_through(self, key: str, condition: Expression, calendar: where.Calendar) -> set[str]:
         """The people of those things for which a condition holds: all of these are listed, and each that is meant is asked for its own."""
         assert self.kinds.ruling is not None
         link = self.kinds.links[self.kinds.ruling.through[key]]
         kind, client = self.kinds[link.target], self.observer.client
         assert kind.listing is not None
-        is_so, request = self._make_filter(kind, wanted, calendar), routes.request_of(kind.listing)
+        is_so, request = self._make_filter(kind, condition, calendar), routes.request_of(kind.listing)
         ids = [routes.id_of(client, request, body) for body in self._list_all(kind) if is_so(body)]
         members = next(one for one in kind.uses.members if one.link == link.name)
         people: set[str] = set()
         with reading(client) as pool:
-            for found in pool.map(lambda live_id: self._list_people(members, live_id), ids):
-                people |= found
+            for those in pool.map(lambda live_id: self._list_people(members, live_id), ids):
+                people |= those
         return people
 
     def _list_people(self, members: Members, live_id: str) -> frozenset[str]:
         client = self.observer.client
         return routes.ids(client, members.listing, routes.read_list(client, members.listing, {"id": live_id}))
 
-    def _read_having(self, rule: Rule, target_id: str, shown: _Shown) -> None:
+    def _read_having(self, rule: Rule, target_id: str, people: _People) -> None:
         """Add who has what a rule is about."""
         members = next(one for one in self.kinds[rule.target.kind].uses.members if one.link == rule.link)
         assert members.query is not None
         client, section = self.observer.client, self.kinds[rule.link.source].section
-        asked, query = routes.request_of(members.listing), fill(members.query, {"id": target_id})
+        request, query = routes.request_of(members.listing), fill(members.query, {"id": target_id})
         for body in routes.read_search(client, members.listing, query, partial(self.observer.tick, section)):
-            shown.add(routes.id_of(client, asked, body), body)
+            people.add(routes.id_of(client, request, body), body)
 
     def _is_as_shown(self, kind: Kind, live_id: str, at: float) -> bool:
         """Whether somebody did not change since they were shown so, by a read of their own."""
@@ -251,24 +252,24 @@ class Reading:
                 return False
             raise
 
-    def _find(self, kind: Kind, asked: _Asked, named: Sequence[tuple[str, str]], shown: _Shown) -> tuple[set[str], int]:
+    def _find(self, kind: Kind, question: _Question, names: Sequence[tuple[str, str]], people: _People) -> tuple[set[str], int]:
         """The live ids of those who are named, and how many were not found. Where no search shows who has it, their own reads do."""
-        resources = {address_by(kind.name, by, key): (by, key) for by, key in named}
-        wanted = {a: Resource(a, by, key, {}, Mark("")) for a, (by, key) in resources.items()}
-        if not wanted:
+        addresses = {address_by(kind.name, by, key): (by, key) for by, key in names}
+        resources = {a: Resource(a, by, key, {}, Mark("")) for a, (by, key) in addresses.items()}
+        if not resources:
             return set(), 0
-        live = self.observer.observe(Manifest(wanted, Policy()), self.here, None)
+        live = self.observer.observe(Manifest(resources, Policy()), self.here, None)
         ids = set(live.pairs.values())
         if kind.search is None:
-            held = live.links.get(asked.rule.link, {})
-            shown.having -= ids
-            shown.having |= {live_id for live_id in ids if asked.target_id in held.get(live_id, ())}
-        return ids, len(wanted) - len(live.pairs)
+            ends = live.links.get(question.rule.link, {})
+            people.having -= ids
+            people.having |= {live_id for live_id in ids if question.target_id in ends.get(live_id, ())}
+        return ids, len(resources) - len(live.pairs)
 
 
-def _refuse_circle(kind: Kind, wanted: Expression | None, target_id: str | None) -> None:
+def _refuse_circle(kind: Kind, expression: Expression | None, target_id: str | None) -> None:
     """Raises Usage for a condition that asks who has what the rule decides about: it would undo itself."""
     fields = kind.search.fields if kind.search else {}
-    for condition in list_conditions(wanted) if wanted else ():
+    for condition in list_conditions(expression) if expression else ():
         if condition.field in fields and fields[condition.field].type == "tag_id" and target_id in [word.text for word in condition.values]:
             raise wrong(condition.column, f"{condition.field} {target_id} is what this rule itself decides about; write another condition")

@@ -54,8 +54,8 @@ class Observer:
             for kind in self.kinds.every:
                 of_kind = resources.get(kind.name, ())
                 parts = list_parts(self.kinds, kind, of_kind, matches.pairs)
-                needed = is_needed(self.kinds, kind, resources, hints.also)
-                matches.add(look.observe(kind, of_kind, parts, needed, hints, certain.things))
+                is_read = is_needed(self.kinds, kind, resources, hints.also)
+                matches.add(look.observe(kind, of_kind, parts, is_read, hints, certain.things))
             look.complete_links(manifest, resources, matches.pairs, hints, certain.lists)
             totals = self._totals(manifest, look)
         live = Snapshot(
@@ -70,7 +70,7 @@ class Observer:
             listed=frozenset(k.name for k in self.kinds if k.whole and look.seen[k.name].has_asked(How.LIST)),
             vanished_ids=look.find_vanished(manifest, matches.pairs),
             totals=totals,
-            parts={(name, i): head.total for name, seen in look.seen.items() for i, head in seen.heads.items()},
+            parts={(name, i): head.total for name, heads_view in look.seen.items() for i, head in heads_view.heads.items()},
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
             twins=matches.twins,
@@ -90,11 +90,11 @@ class Observer:
         return list(look.seen[kind.name].things.values())
 
     @contextmanager
-    def _looking(self, declared: Mapping[Address, Resource], sight: Sight) -> Iterator[_Look]:
+    def _looking(self, resources: Mapping[Address, Resource], sight: Sight) -> Iterator[_Look]:
         """One look. The personal values that it sees and that are declared are hidden in what other people's messages say."""
         with reading(self.client) as pool:
             look = _Look(self.client, self.kinds, Reader(self.client, self.tick), pool, sight)
-            self.client.known.learn(People(self.kinds, declared, look.seen))
+            self.client.known.learn(People(self.kinds, resources, look.seen))
             yield look
 
     def _totals(self, manifest: Manifest, look: _Look) -> Mapping[str, int]:
@@ -220,7 +220,7 @@ class _Look:
         """
         sure = {(name, pairs[address]) for name, address in certain if address in pairs}
         sure = self.partial | (sure - self.sight.whole)
-        declared = [
+        sources = [
             (link, pairs[resource.address])
             for link in self.kinds.links.values()
             # The ends that a whole list shows all have names.
@@ -228,7 +228,7 @@ class _Look:
             for resource in resources.get(link.source, ())
             if link.field in resource.links and resource.address in pairs
         ]
-        partial_lists = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
+        partial_lists = [(link, live_id) for link, live_id in sources if (link.name, live_id) in sure]
         for link, _ in partial_lists:
             self.reader.tick(describe_links(link), 0, 1)
         for (link, live_id), ids in zip(partial_lists, self.pool.map(lambda job: self.reader.read_links(*job), partial_lists), strict=True):
@@ -239,7 +239,7 @@ class _Look:
         for kind in self.kinds:
             if kind.whole:
                 continue
-            lists = [(link.name, live_id) for link, live_id in declared if link.target == kind.name]
+            lists = [(link.name, live_id) for link, live_id in sources if link.target == kind.name]
             ends_by_list = [(self.links[name][live_id], None if every else hints.ends(name, live_id)) for name, live_id in lists]
             ends = {i for ids, ours in ends_by_list for i in (ids if ours is None else ids.intersection(ours))}
             self._get(kind, ends - self.seen[kind.name].things.keys())

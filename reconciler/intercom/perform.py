@@ -198,8 +198,8 @@ class Performer:
             why = "cannot be read: it is archived, merged or deleted; plan again"
             fail(f"the {kind.name} that is in the way (id {live_id}) {why}: {error.message}")
         if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
-            undone = self._put_back(kind, live_id) if archived else ""
-            fail(f"{other}{undone}: {error.message}", live_id if archived else None)
+            failure = self._put_back(kind, live_id) if archived else ""
+            fail(f"{other}{failure}: {error.message}", live_id if archived else None)
         proof, missing = _Proof(live_id), list[str]()
         for call in rewrites(kind, change, here, self.client.version):
             request = self._request(call, ids)
@@ -301,13 +301,13 @@ class Performer:
         rows = routes.items(self.client, request, Listing("", (array,)), reply)
         if not all(isinstance(row.get("tagged"), bool) for row in rows):
             raise routes.bad(self.client, request, f"the list {array!r} does not say of each whether it is tagged")
-        tagged = {routes.id_of(self.client, request, row): row["tagged"] for row in rows}
-        return [self._link_outcome(link, i, ids, tagged, reply) for i in job.covers]
+        flags = {routes.id_of(self.client, request, row): row["tagged"] for row in rows}
+        return [self._link_outcome(link, i, ids, flags, reply) for i in job.covers]
 
-    def _link_outcome(self, link: LinkKind, step: int, ids: Ids, tagged: Mapping[str, bool], reply: Reply) -> Outcome:
+    def _link_outcome(self, link: LinkKind, step: int, ids: Ids, flags: Mapping[str, bool], reply: Reply) -> Outcome:
         change = self.steps[step].change
         outcome = Outcome(step, change, Status.APPLIED)
-        is_tagged = tagged.get(change.id or ids[change.address])
+        is_tagged = flags.get(change.id or ids[change.address])
         if is_tagged is None:
             text = f"Intercom did not list the {link.source}: it is archived, merged or deleted"
             return replace(outcome, status=Status.SKIPPED, reason=text, request_id=reply.request_id)
@@ -344,8 +344,8 @@ def _outcome(job: Job, change: ThingChange, proof: _Proof, reason: str) -> Outco
 
 def _is_older(kind: Kind, reply: Reply, took: float) -> bool:
     """Whether what a create shows was there before it: an upsert met what somebody else made meanwhile. `took` is in seconds."""
-    born, date = reply.body.get(kind.born) if kind.born else None, seconds(reply.headers.get("Date"))
-    return isinstance(born, (int, float)) and date is not None and born < date - took - FRESH
+    created_at, date = reply.body.get(kind.born) if kind.born else None, seconds(reply.headers.get("Date"))
+    return isinstance(created_at, (int, float)) and date is not None and created_at < date - took - FRESH
 
 
 def _bind(value: Any, ids: Ids) -> Any:

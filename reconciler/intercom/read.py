@@ -118,7 +118,7 @@ class Reader:
             yield from bodies
             return
         with suppress(routes.Contradicted):
-            yield from routes.read_list(self.client, listing, {"id": live_id}, [{"id": shown} for shown in view.heads[live_id].ids])
+            yield from routes.read_list(self.client, listing, {"id": live_id}, [{"id": shown_id} for shown_id in view.heads[live_id].ids])
 
     def _rest(self, kind: Kind, view: KindView) -> Iterator[Body]:
         """The other pages. Where they do not add up, or may have been cut, the scroll shows all."""
@@ -127,12 +127,12 @@ class Reader:
         assert view.total is not None
         if view.total <= min(listing.per_page, len(view.things)):
             return
-        listed = [{"id": live_id} for live_id in view.things]
-        self.tick(kind.section, 0, view.total - len(listed))
+        rows = [{"id": live_id} for live_id in view.things]
+        self.tick(kind.section, 0, view.total - len(rows))
         if listing.scroll and listing.hides(view.total):
             bodies = scroll(self.client, listing.scroll)
         else:
-            bodies = read_all(self.client, listing, first=listed)
+            bodies = read_all(self.client, listing, first=rows)
         for body in bodies:
             self.tick(kind.section)
             yield body

@@ -128,11 +128,11 @@ def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[Th
     """What counts who still has a choice; the kinds that no search finds are listed whole, once."""
     owners = (live.things.get(change.address.kind, {}).get(change.id or "") for change in dropping)
     unsearchable = {kind.name: kind for owner in owners if owner for kind, _ in find_users(kinds, owner) if not kind.search}
-    listed = {}
+    things = {}
     for name, kind in unsearchable.items():
-        listed[name] = {**{thing.id: thing for thing in everything(client, kind)}, **live.things.get(name, {})}
-        client.known.take(value for thing in listed[name].values() for value in of_one(kind, thing))
-    return _Holders(client, kinds, live, find_choice_leavers(kinds, changes, live) if dropping else {}, listed)
+        things[name] = {**{thing.id: thing for thing in everything(client, kind)}, **live.things.get(name, {})}
+        client.known.take(value for thing in things[name].values() for value in of_one(kind, thing))
+    return _Holders(client, kinds, live, find_choice_leavers(kinds, changes, live) if dropping else {}, things)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ MAKE_ONE = f"make a key with: openssl rand -hex {_KEY_BYTES}"
 
 def read_key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
     """The key of the digests, from the environment or the folder; None if there is none."""
-    if written := environ.get(KEY_VARIABLE, "").strip():
-        return _read_environment(written)
+    if text := environ.get(KEY_VARIABLE, "").strip():
+        return _read_environment(text)
     path = folder / "key"
     try:
         with door.reader(path) as file:
@@ -51,16 +51,16 @@ def make_spare_key() -> bytes:
     return secrets.token_bytes(_KEY_BYTES)
 
 
-def _read_environment(written: str) -> bytes:
-    key = _decode(written)
+def _read_environment(text: str) -> bytes:
+    key = _decode(text)
     if key is None:
         raise Usage(f"{KEY_VARIABLE} is not {2 * _KEY_BYTES} hexadecimal digits; {MAKE_ONE}")
     return key
 
 
-def _decode(written: str) -> bytes | None:
+def _decode(text: str) -> bytes | None:
     try:
-        key = bytes.fromhex(written)
+        key = bytes.fromhex(text)
     except ValueError:
         return None
     return key if len(key) == _KEY_BYTES else None

@@ -173,11 +173,11 @@ class Ledger:
     def gap(self) -> bool:
         """Whether runs are missing of which something else is left. Raises LedgerUnusable."""
         with unusable(self.place):
-            shown = set(self.home.list_imaged_runs())
+            run_ids = set(self.home.list_imaged_runs())
         with self._looking() as connection:
-            known = set(connection.scalars(select(RUNS.c.id)))
-            shown |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
-        return bool(shown - known)
+            kept_ids = set(connection.scalars(select(RUNS.c.id)))
+            run_ids |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
+        return bool(run_ids - kept_ids)
 
     def record(self, app_id: str, name: str, records: Iterable[Record], gone: Iterable[Thing] = ()) -> None:
         """Keep these records, and let go of things."""
@@ -200,9 +200,9 @@ class Ledger:
         """What was sent to these places up to then, and never answered, was never done: a strong read found nothing there."""
         runs = select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == self._digests.plain(name))
         with self._writing() as connection:
-            for place, sent in writes:
+            for place, sent_at in writes:
                 here = (WRITES.c.thing == place.thing) & (WRITES.c.link == place.link) & (WRITES.c.target == place.target)
-                open_then = (WRITES.c.intended <= sent) & WRITES.c.outcome.is_(None)
+                open_then = (WRITES.c.intended <= sent_at) & WRITES.c.outcome.is_(None)
                 connection.execute(update(WRITES).where(here & open_then, WRITES.c.run.in_(runs)).values(superseded=True))
 
     def forget_workspace(self, app_id: str) -> None:
@@ -222,8 +222,8 @@ class Ledger:
     def count_runs(self) -> tuple[int, int]:
         """How many runs it holds, whosever, and how many of these have ended."""
         with self._looking() as connection:
-            every, ended = connection.execute(select(func.count(RUNS.c.id), func.count(RUNS.c.ended))).one()
-        return every, ended
+            every, number_ended = connection.execute(select(func.count(RUNS.c.id), func.count(RUNS.c.ended))).one()
+        return every, number_ended
 
     def runs(self) -> list[Run]:
         """Every run, newest first, whoever's key it was."""
@@ -265,16 +265,16 @@ class Ledger:
             self.home.mark(run)
         return run
 
-    def plan(self, run: str, planned: Sequence[PlannedWrite]) -> list[int]:
+    def plan(self, run: str, writes: Sequence[PlannedWrite]) -> list[int]:
         """Record all that a run has in its plan; the answer is a number for each, to intend and to settle it by.
 
         Whatever is never settled was not done, or its answer was lost.
         """
-        if not planned:
+        if not writes:
             return []
         own = self._runs[run]
         with self._writing() as connection:
-            places = insert_writes(connection, self._digests, own.owner[0], run, planned)
+            places = insert_writes(connection, self._digests, own.owner[0], run, writes)
         own.places.update(places)
         return list(places)
 
@@ -296,9 +296,9 @@ class Ledger:
 
     def end(self, run: str, exit_code: int, counts: Mapping[str, int]) -> None:
         """Record how a run ended."""
-        ended = {"ended": self._now(), "exit_code": exit_code, "counts": dict(counts)}
+        row = {"ended": self._now(), "exit_code": exit_code, "counts": dict(counts)}
         with self._writing() as connection:
-            connection.execute(update(RUNS).where(RUNS.c.id == run).values(**ended))
+            connection.execute(update(RUNS).where(RUNS.c.id == run).values(**row))
         with unusable(self.place):
             self.home.publish()
 
@@ -314,9 +314,9 @@ class Ledger:
 
     def forget_ineffective(self, app_id: str, places: Iterable[tuple[Address, str]]) -> None:
         """Forget it for fields that a later write did reach."""
-        wanted = [self._digests.place(app_id, address, path) for address, path in places]
+        digests = [self._digests.place(app_id, address, path) for address, path in places]
         with self._writing() as connection:
-            for chunk in in_chunks(wanted):
+            for chunk in in_chunks(digests):
                 connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place.in_(chunk)))
 
     def copy(self, now: Callable[[], float]) -> Ledger:
@@ -324,8 +324,8 @@ class Ledger:
         from reconciler.ledger.homes.memory import MemoryHome, copy_images
 
         home = MemoryHome(self.home)
-        left = for_reading(self.home.remains) if isinstance(self.home, MemoryHome) else self._reading
-        with unusable(self.place), self._lock, left.begin() as connection:
+        remains = for_reading(self.home.remains) if isinstance(self.home, MemoryHome) else self._reading
+        with unusable(self.place), self._lock, remains.begin() as connection:
             home.fill(connection)
         other = Ledger(home, home.engine(create=True), self._key, now)
         other.images = replace(copy_images(self.images), home=home)
@@ -358,30 +358,30 @@ class Ledger:
         with unusable(self.place):
             last = self.home.read_mark()
         with self._looking() as connection:
-            known = set(connection.scalars(select(KEYS.c.fingerprint)))
+            fingerprints = set(connection.scalars(select(KEYS.c.fingerprint)))
             others = past.count_unread(connection, mine)
             newest = connection.scalar(select(func.max(RUNS.c.id)))
             self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
-        lost = "" if newest else self._find_traces()
+        reason = "" if newest else self._find_traces()
         if newest and not self._older:
             with unusable(self.place):
                 self.home.remember(newest)
-        if known and mine not in known:
+        if fingerprints and mine not in fingerprints:
             return f"the ledger {self.place} was written with another key, so it counts as lost; {_KEYED}"
         if self._older:
             text = "is older than the last run here, so nobody can say what is ours: nothing is pruned or detached by it"
             return f"the ledger {self.place} {text}; `reconciler adopt` takes things in again"
-        if lost:
-            return f"the ledger {self.place} {lost}: {LOST}"
+        if reason:
+            return f"the ledger {self.place} {reason}: {LOST}"
         text = "recorded with another key alone, and nobody's here"
         return f"the ledger {self.place} holds {others} {text}; {_KEYED}" if others else ""
 
     def _find_traces(self) -> str:
         """What shows that there were runs, where there are none; another process may have begun one meanwhile."""
         with unusable(self.place):
-            shown = self.home.find_traces()
+            traces = self.home.find_traces()
         with self._looking() as connection:
-            return "" if connection.scalar(select(RUNS.c.id).limit(1)) else shown
+            return "" if connection.scalar(select(RUNS.c.id).limit(1)) else traces
 
     def _disown(self, connection: Connection) -> None:
         """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""

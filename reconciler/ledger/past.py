@@ -64,21 +64,21 @@ def read_done(connection: Connection, run: str, place: str) -> list[Done]:
 
 
 def _read_write(row: Row[Any]) -> Done:
-    unsettled = "unanswered" if row.intended > 0 else "not started"
+    instead = "unanswered" if row.intended > 0 else "not started"
     live_id = row.thing_id if row.status == STRANGER else row.live_id or row.thing_id
-    fields, met = tuple(row.fields or ()), row.status == MET
-    return Done(row.action, row.address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
+    fields, is_met = tuple(row.fields or ()), row.status == MET
+    return Done(row.action, row.address, row.target_address or None, row.outcome or instead, fields, live_id, is_met)
 
 
 def read_written(connection: Connection, owner: tuple[str, str], things: Sequence[str], place: str) -> list[Write]:
     """The writes of applies that were done to these things. Raises LedgerUnusable."""
     mine = (RUNS.c.app_id == owner[0]) & (RUNS.c.name == owner[1]) & (RUNS.c.verb == "apply")
-    done = (WRITES.c.outcome == Status.APPLIED.value) & WRITES.c.settled.is_not(None) & (WRITES.c.run == RUNS.c.id) & mine
+    is_applied = (WRITES.c.outcome == Status.APPLIED.value) & WRITES.c.settled.is_not(None) & (WRITES.c.run == RUNS.c.id) & mine
     try:
         return [
             Write(row.run, row.action, (row.thing, row.target), row.link, dict(row.fields or {}), row.settled)
             for chunk in in_chunks(things)
-            for row in connection.execute(select(WRITES).where(done, WRITES.c.thing.in_(chunk)))
+            for row in connection.execute(select(WRITES).where(is_applied, WRITES.c.thing.in_(chunk)))
         ]
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
@@ -102,8 +102,8 @@ def count_unread(connection: Connection, key: str) -> str:
     mine = THINGS.alias()
     names = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)
     same = [mine.c[column.name] == column for column in names]
-    known = select(mine.c.id).where(*same, mine.c.key == key).exists()
-    number = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~known).subquery()))
+    same_key = select(mine.c.id).where(*same, mine.c.key == key).exists()
+    number = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~same_key).subquery()))
     return f"{number} thing{'s' if number != 1 else ''}" if number else ""
 
 
@@ -111,8 +111,8 @@ def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing
     """Nothing is known of these things any more, whatever key it was written with: who lets go of a thing means the thing."""
     app_id, name = owner
     for chunk in in_chunks(names):
-        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
-        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, chosen))
+        is_chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
+        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, is_chosen))
 
 
 def let_go(connection: Connection, owner: tuple[str, str], things: Sequence[str]) -> None:

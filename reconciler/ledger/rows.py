@@ -100,24 +100,24 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     own = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
     mine = own & RUNS.c.verb.in_(("apply", "undo"))
     # Single things that were adopted say nothing of the rest of a manifest.
-    adopted = select(RUNS.c.id).where(own, RUNS.c.verb == "adopt", RUNS.c.manifest_digest != "", RUNS.c.exit_code == 0).limit(1)
+    adoptions = select(RUNS.c.id).where(own, RUNS.c.verb == "adopt", RUNS.c.manifest_digest != "", RUNS.c.exit_code == 0).limit(1)
     # One that was refused, or that failed before its first call, is none.
-    sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
-    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
-    undone = _fetch_open(connection, _select_open(app_id, name, key), place)
+    sends = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
+    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sends)
+    open_rows = _fetch_open(connection, _select_open(app_id, name, key), place)
     return Recorded(
         app_id=app_id,
         digests=digests,
         records=_read_records(connection, app_id, name, key, place),
         others=_read_others(others),
         link_origins=_read_ties(others, place),
-        attempts=_read_attempts(undone, place),
-        strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
+        attempts=_read_attempts(open_rows, place),
+        strangers=frozenset((row.thing, row.live_id) for row in open_rows if row.status == STRANGER),
         ineffective=_read_ineffective(connection),
         there=True,
         runs=connection.scalar(count) or 0,
-        adopted=connection.scalar(adopted) is not None,
-        origins=_read_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
+        adopted=connection.scalar(adoptions) is not None,
+        origins=_read_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sends)),
     )
 
 
@@ -164,8 +164,8 @@ _ReadLinks = Callable[[str], tuple[Mapping[str, Any], bool, Mapping[str, Any], M
 
 def _read_record(place: str, read_links: _ReadLinks, read_files: Callable[[str], tuple[str, ...]], row: Sequence[Any]) -> Record:
     fields, links = row[-2:]
-    known = (_Texts(fields, place, _pick_digests), *read_links(links))
-    record = Record(*(*row[:7], read_files(row[7]), *row[8:10], *known))
+    columns = (_Texts(fields, place, _pick_digests), *read_links(links))
+    record = Record(*(*row[:7], read_files(row[7]), *row[8:10], *columns))
     # Few records have a mark, and only theirs are read at once.
     if not _MARKED.search(fields):
         return record
@@ -177,9 +177,9 @@ def _read_record(place: str, read_links: _ReadLinks, read_files: Callable[[str],
 
 def _read_links(place: str, links: str) -> tuple[Mapping[str, Any], bool, Mapping[str, Any], Mapping[str, Any]]:
     """What stands in the column of links, in the order of a record: the lists, whether any may be ours, since when, under which policy."""
-    governed = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
+    policies = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
     since = _Texts(links, place, _pick_times) if _SINCE in links else NOTHING
-    return _Texts(links, place, _pick_lists), _OWNED in links, since, governed
+    return _Texts(links, place, _pick_lists), _OWNED in links, since, policies
 
 
 def _read_files(file: str) -> tuple[str, ...]:
@@ -226,14 +226,16 @@ def _find_untied(connection: Connection, records: Mapping[Thing, Record], app_id
     """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
     end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
     elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
-    done = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
-    untied: dict[Thing, Record] = {}
-    for row in connection.execute(select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, done).group_by(*end)):
-        record = untied.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
+    is_detach = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
+    records_by_thing: dict[Thing, Record] = {}
+    for row in connection.execute(
+        select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, is_detach).group_by(*end)
+    ):
+        record = records_by_thing.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
         if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
             link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
-            untied[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
-    return untied
+            records_by_thing[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
+    return records_by_thing
 
 
 _OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
@@ -250,12 +252,12 @@ def _read_others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
 
 def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
     """The links that other names have recorded as made or found, and whose they are."""
-    linked = ((row, _Texts(row.links, place, _pick_lists)) for row in rows if row.links != "{}")
+    row_links = ((row, _Texts(row.links, place, _pick_lists)) for row in rows if row.links != "{}")
     return {
         LiveLink(row.kind, row.id, field, end): row.name
-        for row, links in linked
-        for field, held in links.items()
-        for end, link_origin in held.items()
+        for row, links in row_links
+        for field, lists in links.items()
+        for end, link_origin in lists.items()
         if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND)
     }
 
@@ -263,15 +265,15 @@ def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
 def _select_open(app_id: str, name: str, key: str) -> Select[Any]:
     """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
     owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
-    undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
+    is_open = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
     rows = select(WRITES, RUNS.c.files).join(RUNS, WRITES.c.run == RUNS.c.id)
-    return rows.where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
+    return rows.where(owner & is_open & ~WRITES.c.superseded).order_by(WRITES.c.id)
 
 
-def _fetch_open(connection: Connection, asked: Select[Any], place: str) -> Sequence[Row[Any]]:
+def _fetch_open(connection: Connection, query: Select[Any], place: str) -> Sequence[Row[Any]]:
     """Their rows, which are decoded when they are fetched. Raises LedgerUnusable."""
     try:
-        return connection.execute(asked).all()
+        return connection.execute(query).all()
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
 
@@ -296,8 +298,8 @@ def _read_attempt(row: Row[Any]) -> Attempt:
 
 def _may_stand(earlier: Attempt, last: Attempt) -> bool:
     """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
-    undone = last.action in LOSING and last.intended_at > 0 and not last.answered
-    return earlier.is_lost and not last.proof and not undone
+    may_have_gone = last.action in LOSING and last.intended_at > 0 and not last.answered
+    return earlier.is_lost and not last.proof and not may_have_gone
 
 
 def replace_records(
@@ -315,10 +317,10 @@ def replace_records(
             connection.execute(delete(THINGS).where(mine, tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)))
 
     drop(list(gone))
-    for batch in iter(partial(lambda left: list(islice(left, _AT_ONCE)), iter(records)), []):
-        written = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in batch}
-        drop(list(written))
-        connection.execute(THINGS.insert(), list(written.values()))
+    for batch in iter(partial(lambda rest: list(islice(rest, _AT_ONCE)), iter(records)), []):
+        rows = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in batch}
+        drop(list(rows))
+        connection.execute(THINGS.insert(), list(rows.values()))
 
 
 def _write_row(record: Record, digests: Digests) -> dict[str, Any]:

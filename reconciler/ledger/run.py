@@ -109,9 +109,9 @@ def insert_run(connection: Connection, digests: Digests, run: str, now: float, h
     connection.execute(RUNS.insert().values(id=run, started=now, key=digests.fingerprint, **row))
 
 
-def insert_writes(connection: Connection, digests: Digests, app_id: str, run: str, planned: Sequence[PlannedWrite]) -> dict[int, Place]:
+def insert_writes(connection: Connection, digests: Digests, app_id: str, run: str, writes: Sequence[PlannedWrite]) -> dict[int, Place]:
     """All that a run has in its plan, in its order: by their numbers, where they are."""
-    rows = [_row(digests, app_id, *write) | {"run": run} for write in planned]
+    rows = [_row(digests, app_id, *write) | {"run": run} for write in writes]
     connection.execute(_PLAN, rows)
     numbers = connection.scalars(_PLANNED, {"of": run}).all()[-len(rows) :]
     return {n: Place(r["thing"], r["link"], r["target"]) for n, r in zip(numbers, rows, strict=True)}
@@ -128,8 +128,8 @@ def settle_writes(connection: Connection, now: float, settlements: Sequence[Sett
     if unknown := {s.outcome for s in settlements} - OUTCOMES:
         raise ValueError(f"no outcomes: {len(unknown)} of {len(settlements)}")
     rows = [{"write": s.write, "word": str(s.outcome), "live": s.live_id, "code": s.status, "at": now} for s in settlements]
-    done = [s.write for s in settlements if s.outcome in _DONE]
-    former = [dict(zip(("of", "in_list", "to"), places[write], strict=True)) | {"before": write} for write in done]
+    write_ids = [s.write for s in settlements if s.outcome in _DONE]
+    former = [dict(zip(("of", "in_list", "to"), places[write], strict=True)) | {"before": write} for write in write_ids]
     if rows:
         connection.execute(_SETTLE, rows)
     if former:
@@ -144,7 +144,7 @@ def _row(digests: Digests, app_id: str, change: Change, proof: bool) -> dict[str
     row |= {"link": "", "target": "", "target_address": "", "target_id": None, "fields": None}
     if isinstance(change, LinkChange):
         target = digests.thing(app_id, change.target)
-        shown = digests.address(change.target)
-        return row | {"link": change.link.field, "target": target, "target_address": shown, "target_id": change.target_id}
+        target_name = digests.address(change.target)
+        return row | {"link": change.link.field, "target": target, "target_address": target_name, "target_id": change.target_id}
     fields = {digests.plain(f.path): digests.claim(thing, f.path, f.after) for f in change.fields}
     return row | {"fields": fields or None}

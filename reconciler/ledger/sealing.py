@@ -40,14 +40,14 @@ def _round(length: int) -> int:
     return max(SHORTEST, (length + (1 << free) - 1) >> free << free)
 
 
-def unseal(sealed: str, keys: Sequence[str], path: str) -> str:
+def unseal(text: str, keys: Sequence[str], path: str) -> str:
     """What was sealed to some public keys, opened by a private key in a file. Raises Usage for a file that does not help, ReconcilerError
     where what was sealed is not what it was."""
     from pyrage import DecryptError, decrypt
 
     identities = read_identities(path)
     try:
-        return decrypt(sealed.encode(), identities).decode()
+        return decrypt(text.encode(), identities).decode()
     except (DecryptError, UnicodeError):
         ours = public_keys(identities)
         if set(ours).isdisjoint(keys):
@@ -62,11 +62,11 @@ def read_identities(path: str) -> Sequence[Identity]:
 
     identities = []
     for number, line in enumerate(_read(path).splitlines(), 1):
-        if (written := line.strip()) and not written.startswith("#"):
+        if (text := line.strip()) and not text.startswith("#"):
             try:
-                identities.append(x25519.Identity.from_str(written))
+                identities.append(x25519.Identity.from_str(text))
             except IdentityError:
-                raise Usage(f"{KEY_FILE}: line {number} of {path} is {_guess(written)}; {_MAKE_ONE}") from None
+                raise Usage(f"{KEY_FILE}: line {number} of {path} is {_guess(text)}; {_MAKE_ONE}") from None
     if not identities:
         raise Usage(f"{KEY_FILE}: no key stands in {path}; {_MAKE_ONE}")
     return identities
@@ -87,11 +87,11 @@ def _read(path: str) -> str:
     return content.decode("utf-8-sig", "replace")
 
 
-def _guess(written: str) -> str:
+def _guess(text: str) -> str:
     """What a line is instead of a private key; nothing of it is shown."""
-    if written.startswith("age1"):
+    if text.startswith("age1"):
         return "a public key, and the private one begins with AGE-SECRET-KEY-1"
-    if written.startswith(("age-encryption.org/", "-----BEGIN AGE ENCRYPTED FILE")):
+    if text.startswith(("age-encryption.org/", "-----BEGIN AGE ENCRYPTED FILE")):
         return "that of a file which is encrypted itself: decrypt it, and give what comes of it"
     return "no private key of age, which begins with AGE-SECRET-KEY-1"
 

@@ -69,7 +69,7 @@ class Acceptance:
         self.draft.remove(going)
 
     def _accept_link(self, change: LinkChange, place: Place, going: list[Place]) -> str:
-        items = place.written.get(change.link.field) if isinstance(place.written, dict) else None
+        items = place.value.get(change.link.field) if isinstance(place.value, dict) else None
         target = self.kinds[change.target.kind]
         here = [n for n, item in enumerate(items if isinstance(items, list) else ()) if self._leads(target, item, change.target)]
         if here:
@@ -114,9 +114,9 @@ class Acceptance:
             declaring.rename(self.draft, kind, resource.key, str(field.before))
             return ""
         within, name = _inside(kind, place, field.path)
-        if not isinstance(within.written, dict) or name not in within.written:
+        if not isinstance(within.value, dict) or name not in within.value:
             return f"{field.path}: {_LISTED}"
-        if "${" in str(within.written[name]):
+        if "${" in str(within.value[name]):
             return f"{field.path}: holds a variable; change it by hand"
         if field.before is None and not nullable_at(kind, field.path):
             self.draft.drop(within, name)
@@ -133,6 +133,6 @@ class Acceptance:
 def _inside(kind: Kind, place: Place, path: str) -> tuple[Place, str]:
     """The map in which a field stands, and its key there."""
     name, dot, key = path.partition(".")
-    if not dot or path in kind.fields or not isinstance(place.written, dict):
+    if not dot or path in kind.fields or not isinstance(place.value, dict):
         return place, path
-    return Place(place.document, (*place.loc, name), place.written.get(name)), key
+    return Place(place.document, (*place.loc, name), place.value.get(name)), key

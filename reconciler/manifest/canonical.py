@@ -38,7 +38,7 @@ def canonical_files(data: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Map
     """The files that are to change, as they will be, and those that stay as they are, each with the reason: they cannot have the canonical
     form, or a key at their top is no manifest's, as in the files of other tools. Raises Invalid, of all files, where one is no YAML of one
     document."""
-    changed: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     reasons: dict[str, str] = {}
     top_keys = manifest_schema(KINDS)["properties"]
     for document in documents_in(data):
@@ -51,8 +51,8 @@ def canonical_files(data: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Map
         if text is None:
             reasons[file] = "its canonical form would not say the same"
         elif mark + text.encode() != data[file]:
-            changed[file] = mark + text.encode()
-    return changed, reasons
+            files[file] = mark + text.encode()
+    return files, reasons
 
 
 def canonical(text: str, kinds: Kinds = KINDS) -> str | None:

@@ -25,9 +25,9 @@ WrittenAs = tuple[tuple[LinkName, Sequence[LinkItem], tuple[int, ...]], ...]
 Name = tuple[str, str, str]
 
 
-def name_of(kind: Kind, by: str, written: Any) -> Name:
+def name_of(kind: Kind, by: str, value: Any) -> Name:
     """The name that a value of an identity is."""
-    return kind.name, by, kind.identity[by].fold(str(written))
+    return kind.name, by, kind.identity[by].fold(str(value))
 
 
 class Raw(NamedTuple):
@@ -38,7 +38,7 @@ class Raw(NamedTuple):
     # The way to it in the document.
     loc: Loc
     # A dictionary, where it can be valid.
-    written: Any
+    value: Any
 
     def mark(self, *loc: str | int) -> Mark:
         """The place of the entry, or of a key or item inside it."""

@@ -34,18 +34,18 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     """A thing gets another name, its entry keeps the old one as a former name, and whoever names it names the new one. Where that was
     begun before, the rest of it is done. Returns what is true then. Raises Usage."""
     by, fold = _by(kind), kind.identity[_by(kind)].fold
-    there, renamed = draft.having(kind, by, old), [p for p in draft.having(kind, by, new) if fold(old) in map(fold, _former(p))]
-    if not there and not renamed:
+    there, entries_renamed = draft.having(kind, by, old), [p for p in draft.having(kind, by, new) if fold(old) in map(fold, _former(p))]
+    if not there and not entries_renamed:
         raise _not_declared(draft, kind, old)
     if any(map(_is_gone, there)):
         raise Usage(f"{kind.name} {quote(old)} is declared absent at {there[0].mark}; what is to go gets no new name")
     for place in there:
         former = _former_names(kind, place, old, new)
-        if former or isinstance(place.written, dict):
+        if former or isinstance(place.value, dict):
             draft.put(place, {by: new, **former}, after=by)
         else:
             draft.replace([place], new)
-    references = [place for place in draft.references(kind, [old]) if place.written != new]
+    references = [place for place in draft.references(kind, [old]) if place.value != new]
     draft.replace(references, new)
     places = len(references) + draft.edit_lists(kind, [old], (), new)
     return f"{kind.name} {quote(_spelling(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
@@ -76,13 +76,13 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str, also: Sequenc
 
 def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
     """Raises Usage where what an entry says forbids that its thing goes, or that others go into it."""
-    name, written = f"{kind.name} {quote(_spelling(kind, place))}", place.written if isinstance(place.written, dict) else {}
+    name, value = f"{kind.name} {quote(_spelling(kind, place))}", place.value if isinstance(place.value, dict) else {}
     if place in into:
         if _is_gone(place):
             raise Usage(f"{name} is declared absent at {place.mark}; what is to go takes nothing in")
-    elif written.get("used_by"):
-        raise Usage(f"{name} is in use ({', '.join(map(str, written['used_by']))}, {place.mark}); change that first, then empty `used_by`")
-    elif str(written.get("protect")) == "true":
+    elif value.get("used_by"):
+        raise Usage(f"{name} is in use ({', '.join(map(str, value['used_by']))}, {place.mark}); change that first, then empty `used_by`")
+    elif str(value.get("protect")) == "true":
         raise Usage(f"{name} is protected at {place.mark}; remove `protect: true` first, in a change of its own")
 
 
@@ -94,11 +94,11 @@ def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequenc
         going = {fold(name) for name in entry[key]}
         there_already = list(map(fold, _names_under(place, key)))
         new = [name for name in entry[key] if fold(name) not in there_already]
-        added = {key: [*_names_under(place, key), *new]} if new else {}
+        new_keys = {key: [*_names_under(place, key), *new]} if new else {}
         if (also := entry.get(_merge(kind).also)) and also != _names_under(place, _merge(kind).also):
-            added[_merge(kind).also] = also
-        if added:
-            draft.put(place, added, after=key if there_already else _by(kind))
+            new_keys[_merge(kind).also] = also
+        if new_keys:
+            draft.put(place, new_keys, after=key if there_already else _by(kind))
         if members := [name for name in _names_under(place, FORMER) if fold(name) in going]:
             rest = [name for name in _names_under(place, FORMER) if name not in members]
             draft.put(place, {FORMER: rest}) if rest else draft.drop(place, FORMER)
@@ -112,16 +112,16 @@ def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequenc
 def _rename_references(draft: Draft, places: Sequence[Place], having: Iterable[Place], new: str) -> int:
     """Let whoever names one of these name the new one, once; who was not to have it needs no word of it any more. Returns how many did."""
     there = {(place.document.file, place.loc[: _item_at(place)]) for place in having if not _is_absent(place)}
-    renamed, removed = list[Place](), list[Place]()
+    changed_places, repeated_places = list[Place](), list[Place]()
     for place in places:
         here = (place.document.file, place.loc[: _item_at(place)])
         if _item_at(place) > 1 and (here in there or _is_absent(place)):
-            removed.append(place)
+            repeated_places.append(place)
             continue
         there.add(here)
-        renamed.append(Place(place.document, place.loc[:-1], place.written) if place.loc[-1] == "id" else place)
-    draft.replace(renamed, new)
-    draft.remove(removed)
+        changed_places.append(Place(place.document, place.loc[:-1], place.value) if place.loc[-1] == "id" else place)
+    draft.replace(changed_places, new)
+    draft.remove(repeated_places)
     return len(places)
 
 
@@ -172,7 +172,7 @@ def retire_due(draft: Draft, kind: Kind, due: Iterable[Resource]) -> str:
         if _find_rule(draft, kind, resource.key if resource.by == _by(kind) else "", places):
             with_rules.append(resource.key)
             continue
-        leaving = [place for place in places if isinstance(place.written, dict) and place.written.get(STATE) == DEPRECATED]
+        leaving = [place for place in places if isinstance(place.value, dict) and place.value.get(STATE) == DEPRECATED]
         base = [place for place in leaving if not draft.environments([place.document.file])]
         if not leaving:
             lists.append(resource.key)
@@ -212,13 +212,13 @@ def _list_dropped(kind: Kind, place: Place) -> Iterator[str]:
     """The keys of an entry that say nothing of what is to go."""
     names = (FORMER, *((kind.merge.key, kind.merge.also) if kind.merge else ()))
     yield from (key for key in names if _names_under(place, key))
-    if kind.retirement and isinstance(place.written, dict):
-        yield from (key for key in (kind.retirement.successor, kind.retirement.after) if key in place.written)
+    if kind.retirement and isinstance(place.value, dict):
+        yield from (key for key in (kind.retirement.successor, kind.retirement.after) if key in place.value)
 
 
 def _ids(places: Iterable[Place]) -> list[str]:
     """The ids that entries have."""
-    return [str(place.written["id"]) for place in places if isinstance(place.written, dict) and "id" in place.written]
+    return [str(place.value["id"]) for place in places if isinstance(place.value, dict) and "id" in place.value]
 
 
 def _places(number: int) -> str:
@@ -232,16 +232,16 @@ def _by(kind: Kind) -> str:
 
 def _spelling(kind: Kind, place: Place) -> str:
     """The name that an entry gives its thing; empty where its id says all."""
-    return str(place.written.get(_by(kind), "") if isinstance(place.written, dict) else place.written)
+    return str(place.value.get(_by(kind), "") if isinstance(place.value, dict) else place.value)
 
 
 def _is_gone(place: Place) -> bool:
-    return isinstance(place.written, dict) and place.written.get(STATE) == "absent"
+    return isinstance(place.value, dict) and place.value.get(STATE) == "absent"
 
 
 def _is_omitted(place: Place) -> bool:
     """Whether an overlay says so; such an entry has nothing but its name."""
-    return isinstance(place.written, dict) and OMIT in place.written
+    return isinstance(place.value, dict) and OMIT in place.value
 
 
 def _former(place: Place) -> Sequence[str]:
@@ -251,14 +251,14 @@ def _former(place: Place) -> Sequence[str]:
 
 def _names_under(place: Place, key: str) -> Sequence[str]:
     """The names under a key of an entry: one of them, or a list."""
-    names = place.written.get(key, ()) if isinstance(place.written, dict) else ()
+    names = place.value.get(key, ()) if isinstance(place.value, dict) else ()
     return [str(name) for name in (names if isinstance(names, (list, tuple)) else (names,)) if isinstance(name, str)]
 
 
 def _former_names(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[str]]:
     """The former names of an entry that is renamed. What its id names, and what gets another case only, needs none more."""
     fold = kind.identity[_by(kind)].fold
-    if fold(old) == fold(new) or _is_omitted(place) or (isinstance(place.written, dict) and "id" in place.written):
+    if fold(old) == fold(new) or _is_omitted(place) or (isinstance(place.value, dict) and "id" in place.value):
         return {}
     names = [_spelling(kind, place), *(name for name in _former(place) if fold(name) != fold(new))]
     return {FORMER: names if len(names) > 1 else names[0]}
@@ -266,9 +266,9 @@ def _former_names(kind: Kind, place: Place, old: str, new: str) -> dict[str, str
 
 def _not_declared(draft: Draft, kind: Kind, name: str) -> Usage:
     entries, by = tuple(draft.entries(kind)), _by(kind)
-    declared = [_spelling(kind, place) for place in entries if not isinstance(place.written, dict) or by in place.written]
-    close = closest(name, tuple(declared))
-    lists = [str(place.written["from"]) for place in entries if isinstance(place.written, dict) and "from" in place.written]
+    names = [_spelling(kind, place) for place in entries if not isinstance(place.value, dict) or by in place.value]
+    close = closest(name, tuple(names))
+    lists = [str(place.value["from"]) for place in entries if isinstance(place.value, dict) and "from" in place.value]
     other = f"what {', '.join(lists)} declares is edited there" if lists else f"declare it first: reconciler {kind.name} add NAME"
     now = f"did you mean {quote(close)}?" if close else other
     return Usage(f"{kind.name} {quote(name)} is not declared in {', '.join(draft.paths)}; {now}")

@@ -38,7 +38,7 @@ class Place:
     # The way to it in its file.
     loc: Loc
     # What is written there, as the reader has it.
-    written: Any
+    value: Any
 
     @property
     def mark(self) -> Mark:
@@ -68,15 +68,15 @@ class Draft:
         """Every entry of a kind, valid or not."""
         for document in self.documents:
             section = document.value.get(kind.section)
-            for number, written in enumerate(section if isinstance(section, list) else ()):
-                yield Place(document, (kind.section, number), written)
+            for number, value in enumerate(section if isinstance(section, list) else ()):
+                yield Place(document, (kind.section, number), value)
 
     def having(self, kind: Kind, by: str, key: str) -> Sequence[Place]:
         """The entries that give their things this name, or id."""
         if kind.name not in self._indexes:
             index = self._indexes[kind.name] = defaultdict(list)
             for place in self.entries(kind):
-                for name in _names(kind, place.written):
+                for name in _names(kind, place.value):
                     index[name].append(place)
         return self._indexes[kind.name].get(name_of(kind, by, key), ())
 
@@ -90,7 +90,7 @@ class Draft:
             fields = [field for field, target in source.references.items() if target == kind.name]
             fields += [kind.retirement.successor] if kind.retirement and source is kind else []
             for place in self.entries(source) if lists or fields else ():
-                for loc, key in _find_references(place.written, lists, fields, kind.name):
+                for loc, key in _find_references(place.value, lists, fields, kind.name):
                     if name_of(kind, "id" if loc[-1] == "id" else by, key) in targets:
                         yield Place(place.document, (*place.loc, *loc), key)
         yield from self.rules(kind, names)
@@ -103,8 +103,8 @@ class Draft:
         targets = {name_of(kind, by, name) for name in names}
         for document in self.documents:
             section = document.value.get(ruling.section)
-            for number, written in enumerate(section if isinstance(section, list) else ()):
-                key = written.get(ruling.target) if isinstance(written, dict) else None
+            for number, value in enumerate(section if isinstance(section, list) else ()):
+                key = value.get(ruling.target) if isinstance(value, dict) else None
                 if isinstance(key, str) and name_of(kind, by, key) in targets:
                     yield Place(document, (ruling.section, number, ruling.target), key)
 
@@ -131,16 +131,16 @@ class Draft:
     def put(self, place: Place, values: Mapping[str, Any], after: str = "") -> None:
         """Set keys of an entry: a value is replaced, or its key added behind the key `after` or as the last one."""
         splices = self._of(place.document.file)
-        if isinstance(place.written, dict):
+        if isinstance(place.value, dict):
             for key, value in values.items():
                 splices.put(place.loc, key, value, after)
         else:
             short = self.kinds.by_section[str(place.loc[0])].short
-            splices.replace(place.loc, {short: str(place.written), **values})
+            splices.replace(place.loc, {short: str(place.value), **values})
 
     def append(self, place: Place, key: str, item: Any) -> None:
         """Add an item to a list of an entry, which is made if it is not there."""
-        if isinstance(place.written, dict) and isinstance(place.written.get(key), list):
+        if isinstance(place.value, dict) and isinstance(place.value.get(key), list):
             self._of(place.document.file).append((*place.loc, key), item)
         else:
             self.put(place, {key: [item]})
@@ -171,9 +171,9 @@ class Draft:
         targets = {("", kind.identities[0].fold(name)) for name in names} | {("id", live_id) for live_id in ids}
         number = 0
 
-        def becomes(field: str, written: str, absent: bool) -> str | None:
-            if (field, written if field else kind.identities[0].fold(written)) not in targets:
-                return written
+        def becomes(field: str, name: str, absent: bool) -> str | None:
+            if (field, name if field else kind.identities[0].fold(name)) not in targets:
+                return name
             return None if merge and absent else new
 
         for source in self.kinds:
@@ -184,11 +184,11 @@ class Draft:
 
     def _edit_list(self, place: Place, many: Container[str], end: str, becomes: Becomes) -> int:
         """Edit the list that an item names, if it is one that does. Who reads it says what is wrong with it."""
-        written = place.written if isinstance(place.written, dict) else {}
-        columns_written = written.get("columns")
+        values = place.value if isinstance(place.value, dict) else {}
+        columns_written = values.get("columns")
         columns: Mapping[str, Any] = columns_written if isinstance(columns_written, dict) else {}
         try:
-            path, stream = files.open_list(place.document.file, str(written["from"]))
+            path, stream = files.open_list(place.document.file, str(values["from"]))
             with stream:
                 was, now = self._lists.get(path) or (data := stream.read(), data)
             text, number = edit_rows(path, now.removeprefix(BOM).decode(), lambda name: columns.get(name, name) in many, end, becomes)
@@ -210,20 +210,20 @@ class Draft:
 
     def manifest(self) -> Manifest:
         """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
-        changed = self.changed_files()
+        new_files = self.changed_files()
         by_file = {document.file: document for document in self.documents}
 
         def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
-            return read_far(changed[file], file) if file in changed else (by_file[file], ())
+            return read_far(new_files[file], file) if file in new_files else (by_file[file], ())
 
         def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
             path, stream = files.open_list(manifest, name)
-            if path not in changed:
+            if path not in new_files:
                 return path, stream
             stream.close()
-            return path, BytesIO(changed[path])
+            return path, BytesIO(new_files[path])
 
-        names = [file for file in {**by_file, **changed} if file not in self._lists]
+        names = [file for file in {**by_file, **new_files} if file not in self._lists]
         return merge(Source(names, reader, open_list), self.paths, self.kinds, self.layers)
 
     def diff(self) -> Iterator[str]:
@@ -253,9 +253,9 @@ class Draft:
     def write(self) -> Sequence[str]:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
         read, and OSError; nothing is written then."""
-        changed = self.changed_files()
-        files.replace_all({file: self._was(file) for file in changed}, changed)
-        return list(changed)
+        new_files = self.changed_files()
+        files.replace_all({file: self._was(file) for file in new_files}, new_files)
+        return list(new_files)
 
     def _of(self, file: str) -> Splices:
         """The splices of a file. Raises Invalid where its lines end as edits cannot tell them apart."""
@@ -316,23 +316,23 @@ def _bom(data: bytes) -> bytes:
     return BOM if data.startswith(BOM) else b""
 
 
-def _names(kind: Kind, written: Any) -> Iterator[Name]:
+def _names(kind: Kind, value: Any) -> Iterator[Name]:
     """The names and ids that an entry gives its thing."""
-    fields = written if isinstance(written, dict) else {kind.short: written}
+    fields = value if isinstance(value, dict) else {kind.short: value}
     yield from (name_of(kind, by, fields[by]) for by in kind.identity if isinstance(fields.get(by), str))
 
 
-def _find_references(written: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:
+def _find_references(value: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:
     """The names that an entry refers to by some of its lists and fields, and where each stands in it."""
-    if not isinstance(written, dict):
+    if not isinstance(value, dict):
         return
     for field in lists:
-        items = written.get(field)
+        items = value.get(field)
         for number, item in enumerate(items if isinstance(items, list) else ()):
             ends = [(end, item.get(end)) for end in (target, "id")] if isinstance(item, dict) else [("", item)]
             yield from (((field, number, end) if end else (field, number), key) for end, key in ends if isinstance(key, str))
     for field in fields:
-        end = written.get(field)
+        end = value.get(field)
         loc, name = ((field, "id"), end.get("id")) if isinstance(end, dict) else ((field,), end)
         if isinstance(name, str):
             yield loc, name

@@ -67,12 +67,12 @@ class EntryWriter:
         for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):
             if kind.dormant(thing):
                 self.omissions.append(LeftOut(thing.address, "is archived"))
-            elif (written := self._name(kind, thing, index, types)) is not None:
-                lines.append((thing, written))
+            elif (values := self._name(kind, thing, index, types)) is not None:
+                lines.append((thing, values))
         # Things may lead to others of their own kind, so all of these have their names first.
-        for thing, written in lines:
-            self._lead(kind, thing, written)
-        entries = [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in lines]
+        for thing, values in lines:
+            self._lead(kind, thing, values)
+        entries = [values[kind.short] if kind.short and values.keys() == {kind.short} else values for _, values in lines]
         return [without_variables(entry) for entry in entries]
 
     def _types(self, typing: str) -> Mapping[str, Live]:
@@ -95,37 +95,37 @@ class EntryWriter:
                 why = why or f"{by}: several live {kind.section} have this one"
                 continue
             omissions: list[LeftOut] = []
-            written = (
+            entry = (
                 {"id": thing.id, **self._fields(kind, thing, types, omissions)}
                 if by == "id"
                 else self._fields(kind, thing, types, omissions)
             )
-            if refused := self._check(kind, thing, by, written, omissions):
-                why = why or refused
+            if reason := self._check(kind, thing, by, entry, omissions):
+                why = why or reason
                 continue
             self.addresses.add(address)
             self.ends[kind.name, thing.id] = {"id": thing.id} if by == "id" else key
             self.omissions += omissions
-            return written
+            return entry
         self.omissions.append(LeftOut(thing.address, why or "nothing names it"))
         return None
 
     def _fields(self, kind: Kind, thing: Live, types: Mapping[str, Mapping[str, Live]], omissions: list[LeftOut]) -> dict[str, Written]:
         """All that a new thing would not have by itself."""
-        written: dict[str, Written] = {}
+        entry: dict[str, Written] = {}
         for name, about in kind.fields.items():
             value, info = thing.fields.get(name), kind.entry.model_fields[name]
             if about.fleeting or value in (None, "", (), {}) or _is_default(about, info, value):
                 continue
             if about.typed_by:
                 values = dict(self._read_typed(kind, thing, name, value, types[name], omissions))
-                written.update({name: values} if values else {})
+                entry.update({name: values} if values else {})
             elif about.refers:
                 # Those of its own kind have no names yet.
-                written[name] = self.ends.get((about.refers, value), value)
+                entry[name] = self.ends.get((about.refers, value), value)
             else:
-                written[name] = write_scalar(value, time=about.time)
-        return written
+                entry[name] = write_scalar(value, time=about.time)
+        return entry
 
     def _read_typed(
         self, kind: Kind, thing: Live, name: str, values: Mapping[str, Any], types: Mapping[str, Live], omissions: list[LeftOut]
@@ -140,26 +140,26 @@ class EntryWriter:
                 omissions.append(LeftOut(thing.address, f"{name}.{key}: there is no one live {typed_by} of this name"))
                 continue
             data_type = str(typing.fields.get("data_type"))
-            written = write_scalar(value, time=is_time_type(data_type))
-            if _reads_back(key, written, value, data_type) and not choices_without(self.kinds[typed_by], typing.fields, value):
-                yield key, written
+            scalar = write_scalar(value, time=is_time_type(data_type))
+            if _reads_back(key, scalar, value, data_type) and not choices_without(self.kinds[typed_by], typing.fields, value):
+                yield key, scalar
             else:
                 omissions.append(LeftOut(thing.address, f"{name}.{key}: a manifest cannot hold it as it is live"))
 
-    def _check(self, kind: Kind, thing: Live, by: str, written: dict[str, Written], omissions: list[LeftOut]) -> str:
+    def _check(self, kind: Kind, thing: Live, by: str, values: dict[str, Written], omissions: list[LeftOut]) -> str:
         """Take out what the kind's own entry refuses, or would read as something else. Returns why it can be no entry; "" if it can."""
         while True:
             try:
-                entry = kind.entry.model_validate(written)
+                entry = kind.entry.model_validate(values)
             except ValidationError as error:
                 problems = {str(loc[0]) if loc else "": what for what, loc in explain(error, kind.entry, Guesses())}
             else:
-                read = {name: f for name, f in kind.fields.items() if name in written and not f.typed_by and not f.refers}
-                differing = [name for name, f in read.items() if not f.same(getattr(entry, name), thing.fields[name])]
+                fields = {name: f for name, f in kind.fields.items() if name in values and not f.typed_by and not f.refers}
+                differing = [name for name, f in fields.items() if not f.same(getattr(entry, name), thing.fields[name])]
                 problems = {name: f"{name}: a manifest cannot hold it as it is live" for name in differing}
                 if not problems:
                     return ""
-            others = {i.field for i in kind.identities if i.field != by} & written.keys()
+            others = {i.field for i in kind.identities if i.field != by} & values.keys()
             if by == "id" and problems.keys() == {""} and others:
                 # Beside an id some kinds take no other name.
                 problems = dict.fromkeys(others, "")
@@ -167,21 +167,21 @@ class EntryWriter:
                 return next(iter(problems.values()))
             omissions += (LeftOut(thing.address, why) for why in problems.values() if why)
             for name in problems:
-                written.pop(name, None)
+                values.pop(name, None)
 
-    def _lead(self, kind: Kind, thing: Live, written: dict[str, Written]) -> None:
+    def _lead(self, kind: Kind, thing: Live, entry: dict[str, Written]) -> None:
         """What it leads to: references and links, as far as the other ends have entries."""
         for name, target in kind.references.items():
-            if name in written and not isinstance(end := self.ends.get((target, thing.fields[name])), str):
-                del written[name]
+            if name in entry and not isinstance(end := self.ends.get((target, thing.fields[name])), str):
+                del entry[name]
                 self.omissions.append(LeftOut(thing.address, f"{name}: the {target} that it leads to is not exported by its name"))
-            elif name in written:
-                written[name] = end
+            elif name in entry:
+                entry[name] = end
         for link in kind.links:
             ids = self.links.get(link.name, {}).get(thing.id, frozenset())
             ends = [self.ends[link.target, live_id] for live_id in ids if (link.target, live_id) in self.ends]
             if ends:
-                written[link.field] = sorted(ends, key=lambda end: (not isinstance(end, str), str(end)))
+                entry[link.field] = sorted(ends, key=lambda end: (not isinstance(end, str), str(end)))
             if len(ends) < len(ids):
                 section = self.kinds[link.target].section
                 self.omissions.append(
@@ -201,8 +201,8 @@ def write_scalar(value: Any, *, time: bool) -> Written:
     if isinstance(value, bool):
         return Plain("true" if value else "false")
     if isinstance(value, (int, float)):
-        written = format_time(value) if time else value
-        return written if isinstance(written, str) else Plain(_number(value))
+        scalar = format_time(value) if time else value
+        return scalar if isinstance(scalar, str) else Plain(_number(value))
     return str(value)
 
 
@@ -214,8 +214,8 @@ def _number(value: float) -> str:
     return f"{head}{'' if not e or '.' in head else '.0'}{e}{exponent}"
 
 
-def _reads_back(key: str, written: Written, value: Any, data_type: str) -> bool:
+def _reads_back(key: str, scalar: Written, value: Any, data_type: str) -> bool:
     try:
-        return parse_attribute_name(Plain(key)) == key and same(parse_typed(written, data_type), value)
+        return parse_attribute_name(Plain(key)) == key and same(parse_typed(scalar, data_type), value)
     except ValueError:
         return False

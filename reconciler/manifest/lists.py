@@ -62,7 +62,7 @@ class _Rows:
 
     def of(self, loc: Sequence[str | int]) -> Mark:
         _, number, *inner = loc
-        if inner and _holds(self.item.written, inner):
+        if inner and _holds(self.item.value, inner):
             return self.item.mark(*inner)
         return Mark(self.file, self.lines[int(number)], 1)
 
@@ -83,7 +83,7 @@ class _List:
 
     def __init__(self, contents: Contents, kind: Kind, item: Raw, entry: ListEntry) -> None:
         self.contents, self.kind, self.entry = contents, kind, entry
-        self.item = item._replace(written={key: value for key, value in item.written.items() if key not in KEYS})
+        self.item = item._replace(value={key: value for key, value in item.value.items() if key not in KEYS})
         self.many = {link.field for link in kind.links}
 
     def read(self, path: str, stream: BinaryIO) -> Iterator[Raw]:
@@ -97,8 +97,8 @@ class _List:
                 mark = Mark(path, line, 1)
                 if self._is_named(mark, row) and (whole := self._whole(mark, row)) is not None:
                     yield Raw(document, (self.kind.section, len(rows.lines) - 1), whole)
-        except _Broken as broken:
-            self._unread(Mark(path, broken.line), broken.what, broken.now)
+        except _Broken as error:
+            self._unread(Mark(path, error.line), error.what, error.now)
 
     def _unread(self, mark: Mark, what: str, now: str) -> None:
         """Note what cannot be read: what stands there may be what others name."""
@@ -149,8 +149,8 @@ class _List:
     def _name_columns(self, name: str) -> str:
         if any(other in name for other in ";\t"):
             return "cells are separated by commas: save it so"
-        merged = {key for key, field in self.kind.fields.items() if field.merged}
-        names = (f"{key}.NAME" if key in merged else key for key in self.kind.entry.model_fields)
+        map_keys = {key for key, field in self.kind.fields.items() if field.merged}
+        names = (f"{key}.NAME" if key in map_keys else key for key in self.kind.entry.model_fields)
         return f"known are {', '.join(names)}; `columns:` says what another name means, or leaves it out"
 
     def _json(self, path: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -196,9 +196,9 @@ class _List:
 
     def _whole(self, mark: Mark, row: dict[str, Any]) -> dict[str, Any] | None:
         """A row with what holds for all rows: lists and maps are joined. None where a key has two values, which is noted."""
-        whole = {**self.item.written, **row}
-        for key in self.item.written.keys() & row.keys():
-            both = self.item.written[key], row[key]
+        whole = {**self.item.value, **row}
+        for key in self.item.value.keys() & row.keys():
+            both = self.item.value[key], row[key]
             if isinstance(both[0], list) and isinstance(both[1], list):
                 whole[key] = [*both[0], *both[1]]
             elif isinstance(both[0], dict) and isinstance(both[1], dict) and both[0].keys().isdisjoint(both[1]):
@@ -210,10 +210,10 @@ class _List:
         return whole
 
 
-def _text(written: str) -> str:
+def _text(text: str) -> str:
     """What is written without quotes; nothing in a list is null by its looks: a person may be called so."""
-    plain = Plain(written)
-    return written if is_null(plain) else plain
+    plain = Plain(text)
+    return text if is_null(plain) else plain
 
 
 def _records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
@@ -268,7 +268,7 @@ def read_list(contents: Contents, kind: Kind, item: Raw) -> Iterator[Raw]:
     """The entries of the list that an item of a section names. What is wrong with the item, and in the list, is noted."""
 
     try:
-        entry = ListEntry.model_validate({key: value for key, value in item.written.items() if key in KEYS})
+        entry = ListEntry.model_validate({key: value for key, value in item.value.items() if key in KEYS})
     except ValidationError as error:
         for what, loc in explain(error, ListEntry, contents.guesses):
             contents.note(item.mark(*loc), what)
@@ -281,8 +281,8 @@ def read_list(contents: Contents, kind: Kind, item: Raw) -> Iterator[Raw]:
         return
     try:
         path, stream = contents.open_list(item.document.file, entry.source)
-    except Unopened as unopened:
-        contents.note(item.mark("from"), unopened.what, unopened.now)
+    except Unopened as failure:
+        contents.note(item.mark("from"), failure.what, failure.now)
         contents.unread.add(item.mark("from"))
         return
     contents.files.append(path)

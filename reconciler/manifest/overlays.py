@@ -22,8 +22,8 @@ class _Laid:
         self.under, self.over, self.file = under, over, under.document.file
 
     def of(self, loc: Sequence[str | int]) -> Mark:
-        value = self.over.written.get(loc[0]) if loc else None
-        of_over = bool(loc) and loc[0] in self.over.written and not (isinstance(value, dict) and len(loc) > 1 and loc[1] not in value)
+        value = self.over.value.get(loc[0]) if loc else None
+        of_over = bool(loc) and loc[0] in self.over.value and not (isinstance(value, dict) and len(loc) > 1 and loc[1] not in value)
         raw = self.over if of_over else self.under
         return raw.mark(*loc)
 
@@ -35,29 +35,29 @@ class _Laid:
 def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
     """An entry with another one over it. A map of custom values is merged, any other value replaced. What is to be gone has no fields
     but those that an entry needs, and stays protected; what is to stay has no successor."""
-    if OMIT in under.written or OMIT in over.written:
+    if OMIT in under.value or OMIT in over.value:
         return over
-    below: Mapping[str, Any] = under.written
-    if over.written.get("state") in ("absent", "archived"):
+    below: Mapping[str, Any] = under.value
+    if over.value.get("state") in ("absent", "archived"):
         below = {key: value for key, value in below.items() if key in kind.required_keys or key == "protect"}
-    elif kind.retirement and over.written.get("state") not in (None, DEPRECATED):
+    elif kind.retirement and over.value.get("state") not in (None, DEPRECATED):
         below = {key: value for key, value in below.items() if key not in (kind.retirement.successor, kind.retirement.after)}
-    written = {**below, **over.written}
+    values = {**below, **over.value}
     for name, field in kind.fields.items():
-        one, other = below.get(name), over.written.get(name)
+        one, other = below.get(name), over.value.get(name)
         if field.merged and isinstance(one, dict) and isinstance(other, dict):
-            written[name] = {**one, **other}
-    return _lay(under._replace(written=dict(below)), over, written)
+            values[name] = {**one, **other}
+    return _lay(under._replace(value=dict(below)), over, values)
 
 
 def lay_map(under: Raw, over: Raw) -> Raw:
     """A map with another one over it, key by key."""
-    return _lay(under, over, {**under.written, **over.written})
+    return _lay(under, over, {**under.value, **over.value})
 
 
-def _lay(under: Raw, over: Raw, written: dict[str, Any]) -> Raw:
+def _lay(under: Raw, over: Raw, values: dict[str, Any]) -> Raw:
     overlays = (*under.document.overlays, over.document.file, *over.document.overlays)
-    return Raw(Document({}, _Laid(under, over), overlays=overlays), (), written)
+    return Raw(Document({}, _Laid(under, over), overlays=overlays), (), values)
 
 
 def lay_head(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

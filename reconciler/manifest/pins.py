@@ -43,11 +43,11 @@ def _one_pin(paths: Sequence[str], variables: Mapping[str, str]) -> Pin | None:
 
 def _pin(path: str, variables: Mapping[str, str]) -> Pin | None:
     document = _document(path, "workspace")
-    written = document.value.get("workspace") if document else None
-    if document is None or not isinstance(written, dict) or not written.keys() & PinEntry.model_fields.keys():
+    pin_value = document.value.get("workspace") if document else None
+    if document is None or not isinstance(pin_value, dict) or not pin_value.keys() & PinEntry.model_fields.keys():
         return None
     try:
-        entry = PinEntry.model_validate({key: _value(value, variables) for key, value in written.items()})
+        entry = PinEntry.model_validate({key: _value(value, variables) for key, value in pin_value.items()})
     except (ValidationError, Unfilled):
         raise Usage(f"{document.marks.of(('workspace',))}: cannot be read; correct it, or say --app-id and --region") from None
     return Pin(entry.app_id, entry.region)
@@ -66,16 +66,16 @@ def _undo_keys(path: str, variables: Mapping[str, str]) -> tuple[str, ...]:
     policy = document.value.get("policy") if document else None
     if document is None or not isinstance(policy, dict) or KEYS not in policy:
         return ()
-    written = policy[KEYS]
+    key_list = policy[KEYS]
     try:
-        keys = [_value(key, variables) for key in written] if isinstance(written, list) else written
+        keys = [_value(key, variables) for key in key_list] if isinstance(key_list, list) else key_list
         return Policy.model_validate({KEYS: keys}).undo_keys
     except (ValidationError, Unfilled):
         raise Usage(f"{document.marks.of(('policy', KEYS))}: cannot be read; `reconciler validate` says why") from None
 
 
-def _value(written: Any, variables: Mapping[str, str]) -> Any:
-    return substitute(written, variables) if isinstance(written, str) else written
+def _value(value: Any, variables: Mapping[str, str]) -> Any:
+    return substitute(value, variables) if isinstance(value, str) else value
 
 
 def name_in(paths: Sequence[str], variables: Mapping[str, str], kinds: Kinds = KINDS) -> str | None:

@@ -93,8 +93,8 @@ def _digest(head: Head, contents: Contents, rules: Mapping[Address, Rule]) -> st
     policy: Any = {IGNORED} if head.policy.model_fields_set - {IGNORED} else True
     sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": policy}).encode())
     encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_write_out)
-    declared = ((address, item.values) for address, item in contents.items.items())
-    while batch := list(islice(declared, BATCH)):
+    items = ((address, item.values) for address, item in contents.items.items())
+    while batch := list(islice(items, BATCH)):
         try:
             sha.update(encoder.encode(batch))
         except (OverflowError, UnicodeEncodeError):

@@ -196,12 +196,12 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         self.nodes += 1
-        written = event.value
-        if "${" in written:
+        text = event.value
+        if "${" in text:
             self.varies = True
         if event.style:
-            return written
-        return None if written in NULLS else Plain(written)
+            return text
+        return None if text in NULLS else Plain(text)
 
     def _collection(self, event: yaml.CollectionStartEvent) -> _Node:
         if self.depth >= DEPTH:

@@ -90,10 +90,10 @@ def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
     for path in paths:
         inside = posixpath.normpath(os.path.relpath(os.path.abspath(path)).replace(os.sep, "/"))
         try:
-            listed = _git("ls-tree", "-r", "-z", "--name-only", base, "--", inside)
+            output = _git("ls-tree", "-r", "-z", "--name-only", base, "--", inside)
         except GitFailed as failed:
             raise ReconcilerError(f"--base {ref}: git cannot list {path} there: {failed}") from None
-        for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
+        for name in filter(None, output.decode("utf-8", "surrogateescape").split("\0")):
             below = posixpath.relpath(name, inside)
             if name.lower().endswith(SUFFIXES) and (name == inside or not _is_hidden(below)):
                 names[name] = None

@@ -23,8 +23,8 @@ GUESSES = 10
 def resource_of(contents: Contents, item: Item) -> Resource:
     """An entry as the engine sees it. What is wrong with its links and values is noted."""
     values, kind = item.values, item.kind
-    links, managed = _links(contents, item), kind.fields
-    fields = {name: value for name, value in values.items() if name in managed}
+    links, kind_fields = _links(contents, item), kind.fields
+    fields = {name: value for name, value in values.items() if name in kind_fields}
     if item.state in ("absent", "archived"):
         _check_gone(contents, item, (*fields, *links))
     # Most entries say nothing else.
@@ -65,14 +65,14 @@ def _read_more(contents: Contents, item: Item) -> dict[str, Any]:
 def _links(contents: Contents, item: Item) -> Mapping[str, WrittenLinks]:
     """The lists of links, by field. The same ones for all entries that have the same and nothing wrong in them."""
     values, kind = item.values, item.kind
-    written = tuple([(link.name, values[link.field], item.below(link.field)) for link in kind.links if link.field in values])
-    known = contents.links.get(written)
-    if known is None:
+    lists_written = tuple([(link.name, values[link.field], item.below(link.field)) for link in kind.links if link.field in values])
+    links_by_field = contents.links.get(lists_written)
+    if links_by_field is None:
         lists = {link.field: _read_links(contents, item, link.field, link.target) for link in kind.links if link.field in values}
-        known = {field: links for field, (links, _) in lists.items()}
+        links_by_field = {field: links for field, (links, _) in lists.items()}
         if all(whole for _, whole in lists.values()):
-            contents.links[written] = known
-    return known
+            contents.links[lists_written] = links_by_field
+    return links_by_field
 
 
 def _read_links(contents: Contents, item: Item, field: str, target: str) -> tuple[WrittenLinks, bool]:
@@ -137,11 +137,11 @@ def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | 
     if items:
         places = " and ".join(str(item.mark()) for item in items)
         contents.note(mark, f"{target} {quote(link.key)} is declared at {places}", "say which, as in {id: ID}")
-    elif renamed := contents.former_names.get(name):
+    elif new_address := contents.former_names.get(name):
         if contents.accepts_former:
-            return renamed
-        contents.note(mark, *_explain_rename(renamed, name))
-    elif (over := contents.overlays.get(name)) and OMIT in over.written:
+            return new_address
+        contents.note(mark, *_explain_rename(new_address, name))
+    elif (over := contents.overlays.get(name)) and OMIT in over.value:
         contents.note(mark, f"{target} {_describe(link)} is omitted at {over.mark()}", "take it out here too, or keep it")
     elif not contents.unread and name not in contents.invalid:
         by_id = f"declare it under `{kind.section}:`, as in {{id: {link.key}}}"
@@ -153,9 +153,9 @@ def _explain_rename(item: Item, name: Name) -> tuple[str, str]:
     """What is wrong with a reference by a name that an entry had, in whatever case that is written, and what to do now."""
     old = next(key for by, key in item.kind.former(item.values) if name_of(item.kind, by, key) == name)
     new = item.values.get(name[1])
-    written = quote(new) if new else f"{{id: {item.values[item.by]}}}"
-    now = f"write {written}, or allow former names with `policy: {{former_names: accept}}`"
-    return f"{item.kind.name} {quote(old)} was renamed to {written} at {item.mark()}", now
+    new_text = quote(new) if new else f"{{id: {item.values[item.by]}}}"
+    now = f"write {new_text}, or allow former names with `policy: {{former_names: accept}}`"
+    return f"{item.kind.name} {quote(old)} was renamed to {new_text} at {item.mark()}", now
 
 
 def _describe(link: LinkItem) -> str:
@@ -168,8 +168,8 @@ def _hint(contents: Contents, target: str, key: str) -> str:
     if (section := contents.kinds[target].section) in contents.left_out:
         return f"the environment leaves out `{section}:` (`envs:`)"
     if (target, key) not in contents.hints:
-        declared = [address.key for address in contents.items if address.kind == target] if len(contents.hints) < GUESSES else []
-        close = closest(key, tuple(declared))
+        keys = [address.key for address in contents.items if address.kind == target] if len(contents.hints) < GUESSES else []
+        close = closest(key, tuple(keys))
         hint = f"did you mean {close!r}?" if close else f"declare it under `{section}:`"
         contents.hints[target, key] = hint
     return contents.hints[target, key]
@@ -205,23 +205,25 @@ def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> 
 
 def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, raw: Any) -> Any:
     """One value in the type of its attribute; as it is written where that is not declared, or it is wrong, which is noted."""
-    declared, key = contents.items.get(attribute), attribute.key
-    if declared is None:
+    definition, key = contents.items.get(attribute), attribute.key
+    if definition is None:
         return raw
     mark = item.mark(name, key)
-    if declared.state == "archived":
-        contents.note(mark, f"{attribute.kind} {key!r} is declared archived at {declared.mark()}", "remove one of them")
+    if definition.state == "archived":
+        contents.note(mark, f"{attribute.kind} {key!r} is declared archived at {definition.mark()}", "remove one of them")
         return raw
-    if declared.values.get("model", item.kind.name) != item.kind.name:
-        contents.note(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
+    if definition.values.get("model", item.kind.name) != item.kind.name:
+        contents.note(mark, f"{key} is declared for another model at {definition.mark()}", "correct one of them")
         return raw
     try:
-        value = parse_typed(raw, str(declared.values.get("data_type", "string")))
+        value = parse_typed(raw, str(definition.values.get("data_type", "string")))
     except ValueError as error:
         contents.note(mark, f"{key}: {error}")
         return raw
-    if choices := choices_without(declared.kind, declared.values, value):
-        what = f"{key}: {value!r} is none of {list_choices(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
+    if choices := choices_without(definition.kind, definition.values, value):
+        what = (
+            f"{key}: {value!r} is none of {list_choices(choices)}, which is all that it can be ({definition.mark(definition.kind.choices)})"
+        )
         contents.note(mark, what, "add it there, or correct it here")
     return value
 
@@ -259,14 +261,14 @@ def check_successors(contents: Contents, resources: Mapping[Address, Resource]) 
 def check_former(contents: Contents) -> None:
     """Note former names that are somebody's name now, or stand twice: a chain or a swap cannot be told from a finished one. Entries
     stand in the order of their addresses."""
-    used: dict[Name, Item] = {}
+    items: dict[Name, Item] = {}
     # What an id names is renamed by it, whoever else has or had that name.
-    renamed = [i for i in contents.items.values() if tuple(i.kind.former(i.values)) and (i.by != "id" or not i.kind.rename)]
-    by_value = _by_unique_value(contents) if renamed else {}
-    for item in renamed:
+    items_renamed = [i for i in contents.items.values() if tuple(i.kind.former(i.values)) and (i.by != "id" or not i.kind.rename)]
+    by_value = _by_unique_value(contents) if items_renamed else {}
+    for item in items_renamed:
         for by, key in item.kind.former(item.values):
             name = name_of(item.kind, by, key)
-            others = (contents.names.get(name), used.setdefault(name, item), *by_value.get(name, ()))
+            others = (contents.names.get(name), items.setdefault(name, item), *by_value.get(name, ()))
             other = next((other for other in others if other is not None and other is not item), None)
             if other and name != item.name:
                 now = "a chain or a swap takes two changes: do one, apply it, then the other"

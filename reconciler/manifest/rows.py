@@ -51,13 +51,13 @@ def _unquote(cell: str) -> str:
 
 def _edit_cell(cell: str, becomes: Becomes) -> tuple[str, int]:
     names = [(name, name.strip()) for name in _unquote(cell).split(";")]
-    renamed = [becomes("", bare, False) for _, bare in names]
-    number = sum(new != bare for new, (_, bare) in zip(renamed, names, strict=True))
+    cells = [becomes("", bare, False) for _, bare in names]
+    number = sum(new != bare for new, (_, bare) in zip(cells, names, strict=True))
     if not number:
         return cell, 0
-    there = {bare.casefold() for new, (_, bare) in zip(renamed, names, strict=True) if new == bare}
+    there = {bare.casefold() for new, (_, bare) in zip(cells, names, strict=True) if new == bare}
     rest = []
-    for new, (name, bare) in zip(renamed, names, strict=True):
+    for new, (name, bare) in zip(cells, names, strict=True):
         if new == bare:
             rest.append(name)
         elif new is not None and ";" in new:
@@ -106,16 +106,16 @@ def _edit_items(items: Any, end: str, becomes: Becomes) -> tuple[Any, int]:
     1.1."""
     plain = isinstance(items, list) and not any(isinstance(item, float) for item in items)
     pairs = [(item, *_name_of(item, end)) for item in items] if plain else []
-    renamed = [becomes("id" if by == "id" else "", name, _is_absent(item)) for item, by, name in pairs]
-    there = {name.casefold() for new, (item, _, name) in zip(renamed, pairs, strict=True) if new == name and not _is_absent(item)}
+    new_items = [becomes("id" if by == "id" else "", name, _is_absent(item)) for item, by, name in pairs]
+    there = {name.casefold() for new, (item, _, name) in zip(new_items, pairs, strict=True) if new == name and not _is_absent(item)}
     rest: list[Any] = []
-    for new, (item, by, name) in zip(renamed, pairs, strict=True):
+    for new, (item, by, name) in zip(new_items, pairs, strict=True):
         if new == name:
             rest.append(item)
         elif new is not None and new.casefold() not in there:
             there.add(new.casefold())
             rest.append({**item, by: new} if by == end else new)
-    return rest, sum(new != name for new, (_, _, name) in zip(renamed, pairs, strict=True))
+    return rest, sum(new != name for new, (_, _, name) in zip(new_items, pairs, strict=True))
 
 
 def _name_of(item: Any, end: str) -> tuple[str, str]:

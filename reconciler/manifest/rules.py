@@ -30,8 +30,8 @@ def read_policy(path: str, kinds: Kinds = KINDS) -> PolicyFile:
 
 def read_approvals(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Approvals:
     """The rules of the command line. Raises Usage, Invalid."""
-    parsed = tuple(parse_approval(word) for word in approve)
+    approvals = tuple(parse_approval(word) for word in approve)
     if policy is None:
-        return Approvals(on_command_line=parsed, max_calls=max_calls)
+        return Approvals(on_command_line=approvals, max_calls=max_calls)
     file = read_policy(policy)
-    return Approvals(file.policy, file.approvals, parsed, max_calls)
+    return Approvals(file.policy, file.approvals, approvals, max_calls)

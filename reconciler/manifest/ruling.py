@@ -38,13 +38,13 @@ def gather_rules(contents: Contents, base: Sequence[Document], overlays: Sequenc
     for number, layer in enumerate((base, *overlays)):
         here: dict[str, Raw] = {}
         for raw in _list_rules(contents, ruling, layer):
-            name = _name_of(contents, ruling, raw.written)
+            name = _name_of(contents, ruling, raw.value)
             if name in here:
-                text = f"{ruling.target} {quote(str(raw.written[ruling.target]))} has a rule already, at {here[name].mark()}"
+                text = f"{ruling.target} {quote(str(raw.value[ruling.target]))} has a rule already, at {here[name].mark()}"
                 contents.note(raw.mark(), text, "keep one of them")
-            elif OMIT not in raw.written:
+            elif OMIT not in raw.value:
                 here[name] = raw
-            elif number == 0 or not _is_omitted(ruling, raw.written) or name not in rules:
+            elif number == 0 or not _is_omitted(ruling, raw.value) or name not in rules:
                 contents.note(
                     raw.mark(OMIT), f"`{OMIT}` takes no rule away here", f"write it in an overlay, beside `{ruling.target}` alone"
                 )
@@ -61,30 +61,30 @@ def _list_rules(contents: Contents, ruling: Ruling, documents: Sequence[Document
         if not isinstance(value, list):
             contents.note(document.marks.of((ruling.section,)), *not_a_list(ruling.section, value))
             continue
-        for number, written in enumerate(value):
-            raw = Raw(document, (ruling.section, number), written)
-            filled = fill_in(contents, raw, ("include", "exclude")) if document.varies else written
-            if filled is None and written is not None:
+        for number, entry in enumerate(value):
+            raw = Raw(document, (ruling.section, number), entry)
+            value_filled = fill_in(contents, raw, ("include", "exclude")) if document.varies else entry
+            if value_filled is None and entry is not None:
                 continue
-            raw = raw._replace(written=filled)
-            if isinstance(filled, dict) and isinstance(filled.get(ruling.target), str):
+            raw = raw._replace(value=value_filled)
+            if isinstance(value_filled, dict) and isinstance(value_filled.get(ruling.target), str):
                 yield raw
             else:
                 _validate(contents, ruling, raw)
 
 
-def _name_of(contents: Contents, ruling: Ruling, written: Mapping[str, Any]) -> str:
-    return contents.kinds[ruling.target].identities[0].fold(str(written[ruling.target]))
+def _name_of(contents: Contents, ruling: Ruling, entry: Mapping[str, Any]) -> str:
+    return contents.kinds[ruling.target].identities[0].fold(str(entry[ruling.target]))
 
 
-def _is_omitted(ruling: Ruling, written: Mapping[str, Any]) -> bool:
-    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() == {OMIT, ruling.target}
+def _is_omitted(ruling: Ruling, entry: Mapping[str, Any]) -> bool:
+    return entry[OMIT] == "true" and isinstance(entry[OMIT], Plain) and entry.keys() == {OMIT, ruling.target}
 
 
 def _validate(contents: Contents, ruling: Ruling, raw: Raw) -> Any:
     """A rule as it is valid; None where it is not, which is noted."""
     try:
-        return ruling.entry.model_validate(raw.written)
+        return ruling.entry.model_validate(raw.value)
     except ValidationError as error:
         for what, loc in explain(error, ruling.entry, contents.guesses):
             contents.note(raw.mark(*loc), what)
@@ -143,9 +143,9 @@ def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any, policy:
     )
 
 
-def _choose_links(written: str | None, policy: Policy) -> str:
+def _choose_links(word: str | None, policy: Policy) -> str:
     """What becomes of those who have it and do not match: as the rule says, else as the policy does, where anybody wrote that."""
-    links = written or (policy.links if "links" in policy.model_fields_set else "declared")
+    links = word or (policy.links if "links" in policy.model_fields_set else "declared")
     return "declared" if links == "exact" else links
 
 
@@ -165,11 +165,11 @@ def _digest(entry: Any, links: str, target: str, include: Names, exclude: Names)
 
 def _read_names(contents: Contents, raw: Raw, key: str, names: Names, kind: Kind) -> Names:
     """Names with what each of them is, as field and value. What nobody of the kind has is noted."""
-    known = kind.identities[0].field
+    field = kind.identities[0].field
     for number, (by, _) in enumerate(names):
         if by and by not in kind.identity:
-            contents.note(raw.mark(key, number), f"a {kind.name} has no {by}", f"write a {known}, or {{id: ID}}")
-    return tuple((by or known, name) for by, name in names)
+            contents.note(raw.mark(key, number), f"a {kind.name} has no {by}", f"write a {field}, or {{id: ID}}")
+    return tuple((by or field, name) for by, name in names)
 
 
 def _check(contents: Contents, raw: Raw, key: str, text: str, kind: Kind) -> None:
@@ -181,12 +181,14 @@ def _check(contents: Contents, raw: Raw, key: str, text: str, kind: Kind) -> Non
     from reconciler.core.search.language import Wrong, list_conditions, parse
 
     try:
-        wanted = parse(text)
+        condition = parse(text)
         prefixes = where.list_prefixes(kind)
         custom = {
-            c.field: _find_type(contents, kind, c.field, prefixes) for c in list_conditions(wanted) if c.field.startswith(tuple(prefixes))
+            c.field: _find_type(contents, kind, c.field, prefixes)
+            for c in list_conditions(condition)
+            if c.field.startswith(tuple(prefixes))
         }
-        where.compile_query(wanted, {**custom, **fields})
+        where.compile_query(condition, {**custom, **fields})
     except Wrong as error:
         contents.note(raw.mark(key), f"{key}, column {error.column}: {error.what}")
 
@@ -202,17 +204,17 @@ def _find_type(contents: Contents, kind: Kind, field: str, prefixes: Mapping[str
 
 def _refuse_lists(contents: Contents, rules: Mapping[Address, Rule], resources: Mapping[Address, Resource]) -> None:
     """Note lists that name what a rule decides about: many entries have the same list."""
-    known: dict[tuple[int, LinkName], Sequence[Address]] = {}
-    ruled = {link: {end for end, rule in rules.items() if rule.link == link} for link in {rule.link for rule in rules.values()}}
+    addresses: dict[tuple[int, LinkName], Sequence[Address]] = {}
+    targets = {link: {end for end, rule in rules.items() if rule.link == link} for link in {rule.link for rule in rules.values()}}
     for address, resource in resources.items():
-        for field, written in resource.links.items():
-            if (link := LinkName(address.kind, field)) not in ruled:
+        for field, list_links in resource.links.items():
+            if (link := LinkName(address.kind, field)) not in targets:
                 continue
-            if (id(written), link) not in known:
-                known[id(written), link] = [end for end in (*written.present, *written.absent) if end in ruled[link]]
-            for end in known[id(written), link]:
-                there = end in written.present
-                below = written.present.get(end) or written.absent.get(end) or 0
+            if (id(list_links), link) not in addresses:
+                addresses[id(list_links), link] = [end for end in (*list_links.present, *list_links.absent) if end in targets[link]]
+            for end in addresses[id(list_links), link]:
+                there = end in list_links.present
+                below = list_links.present.get(end) or list_links.absent.get(end) or 0
                 mark = Mark(resource.mark.file, resource.mark.line + below)
                 now = f"take it out here, and write the {address.kind} under `{'include' if there else 'exclude'}:` of the rule"
                 contents.note(mark, f"{end.kind} {quote(end.key)} has a rule (at {rules[end].mark}), which alone decides who has it", now)

@@ -18,8 +18,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def manifest_schema(kinds: Kinds = KINDS, *, overlay: bool = False) -> dict[str, Any]:
     """The schema of one manifest file, or of an overlay: the head's keys, and a list for each kind's section."""
     head = head_model(kinds).model_json_schema(ref_template="#/$defs/{model}")
-    listed = ListEntry.model_json_schema()
-    definitions = {**head.pop("$defs", {}), "ListEntry": listed}
+    list_schema = ListEntry.model_json_schema()
+    definitions = {**head.pop("$defs", {}), "ListEntry": list_schema}
     for kind in kinds:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
@@ -29,9 +29,9 @@ def manifest_schema(kinds: Kinds = KINDS, *, overlay: bool = False) -> dict[str,
         definitions[kind.entry.__name__] = entry
         head["properties"][kind.section] = _section(kind, entry)
         # Editors complete the keys of an entry beside those of a list.
-        definitions[f"{kind.entry.__name__}List"] = {**listed, "properties": {**listed["properties"], **entry["properties"]}}
-    written = {"$schema": DIALECT, **head, "title": "reconciler manifest"}
-    return written | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
+        definitions[f"{kind.entry.__name__}List"] = {**list_schema, "properties": {**list_schema["properties"], **entry["properties"]}}
+    schema = {"$schema": DIALECT, **head, "title": "reconciler manifest"}
+    return schema | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
 
 
 def for_editors(about: Any) -> Any:

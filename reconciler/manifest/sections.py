@@ -44,7 +44,7 @@ def read_documents(contents: Contents, base: Sequence[Document], overlays: Seque
         kind = contents.kinds[name[0]]
         if name in contents.laid:
             continue
-        if OMIT in raw.written:
+        if OMIT in raw.value:
             contents.note(raw.mark(), "nothing below declares what is omitted here", "correct its name, or remove the entry")
         else:
             _validate(contents, kind, [raw])
@@ -133,9 +133,9 @@ def _entries(contents: Contents, documents: Sequence[Document]) -> Iterator[tupl
             if not isinstance(value, list):
                 contents.note(document.marks.of((section,)), *not_a_list(section, value))
                 continue
-            for number, written in enumerate(value):
-                raw = Raw(document, (section, number), written)
-                if kind.short or document.varies or type(written) is not dict or "from" in written:
+            for number, item in enumerate(value):
+                raw = Raw(document, (section, number), item)
+                if kind.short or document.varies or type(item) is not dict or "from" in item:
                     yield from ((kind, entry) for entry in _in_item(contents, kind, raw))
                 else:
                     yield kind, raw
@@ -144,18 +144,18 @@ def _entries(contents: Contents, documents: Sequence[Document]) -> Iterator[tupl
 def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:
     """The entries in an item of a section: itself as a map, or those of the list that it names."""
     if raw.document.varies:
-        written = fill_in(contents, raw, {name for name, field in kind.fields.items() if field.personal})
-        if written is None and raw.written is not None:
-            contents.invalid.update(_names_in(kind, raw.written))
+        value = fill_in(contents, raw, {name for name, field in kind.fields.items() if field.personal})
+        if value is None and raw.value is not None:
+            contents.invalid.update(_names_in(kind, raw.value))
             return
-        raw = raw._replace(written=written)
-    if isinstance(raw.written, dict) and "from" in raw.written:
+        raw = raw._replace(value=value)
+    if isinstance(raw.value, dict) and "from" in raw.value:
         yield from read_list(contents, kind, raw)
-    elif kind.short and (meant := _suggest_quotes(contents, kind, raw.written)):
+    elif kind.short and (suggestion := _suggest_quotes(contents, kind, raw.value)):
         mark = raw.mark()
-        contents.note(mark, f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
-    elif kind.short and not isinstance(raw.written, (dict, list)):
-        yield raw._replace(written={kind.short: raw.written})
+        contents.note(mark, f"is no {kind.name}", f"if a name with a colon is meant, quote it: {suggestion}")
+    elif kind.short and not isinstance(raw.value, (dict, list)):
+        yield raw._replace(value={kind.short: raw.value})
     else:
         yield raw
 
@@ -171,47 +171,47 @@ def _gather(contents: Contents, layer: Sequence[Document]) -> None:
     """Lay the entries of the overlays of an environment over those of the overlays below."""
     here: dict[Name, Raw] = {}
     for kind, raw in _entries(contents, layer):
-        mark, name = raw.mark(), next(_names_in(kind, raw.written), None)
+        mark, name = raw.mark(), next(_names_in(kind, raw.value), None)
         if name is None:
             # Nobody can be meant by it: what is missing is told.
             _validate(contents, kind, [raw])
         elif name in here:
             first = here[name].mark()
             contents.note(mark, f"{show_address(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
-        elif OMIT in raw.written and not _is_omitted(kind, raw.written):
+        elif OMIT in raw.value and not _is_omitted(kind, raw.value):
             contents.note(mark, f"`{OMIT}` is neither true nor alone", "write true, beside the name and nothing else")
         else:
             here[name] = raw
     for name, raw in here.items():
         below = contents.overlays.get(name)
         # What an overlay adds, another one may omit, though no base declares it.
-        (contents.laid.add if below and OMIT in raw.written else contents.laid.discard)(name)
+        (contents.laid.add if below and OMIT in raw.value else contents.laid.discard)(name)
         contents.overlays[name] = lay_over(contents.kinds[name[0]], below, raw) if below else raw
 
 
-def _is_omitted(kind: Kind, written: Mapping[str, Any]) -> bool:
-    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() <= {OMIT, *kind.identity, *kind.required_keys}
+def _is_omitted(kind: Kind, value: Mapping[str, Any]) -> bool:
+    return value[OMIT] == "true" and isinstance(value[OMIT], Plain) and value.keys() <= {OMIT, *kind.identity, *kind.required_keys}
 
 
 def _with_overlay(contents: Contents, kind: Kind, raw: Raw) -> Raw | None:
     """An entry of the base with what an overlay lays over it; None where it is omitted, or is none, which is noted."""
-    if isinstance(raw.written, dict) and OMIT in raw.written:
+    if isinstance(raw.value, dict) and OMIT in raw.value:
         contents.note(raw.mark(OMIT), f"`{OMIT}` stands in no overlay", "remove the entry, or write state: absent")
         return None
-    name = next(_names_in(kind, raw.written), None) if contents.overlays else None
+    name = next(_names_in(kind, raw.value), None) if contents.overlays else None
     if name is not None and (over := contents.overlays.get(name)):
         contents.laid.add(name)
-        return None if OMIT in over.written else lay_over(kind, raw, over)
+        return None if OMIT in over.value else lay_over(kind, raw, over)
     return raw
 
 
 def _validate(contents: Contents, kind: Kind, entries: Sequence[Raw]) -> None:
     """Add the entries that are valid. What is wrong with the others is noted."""
-    for raw, values in zip(entries, validate(kind, [raw.written for raw in entries]), strict=True):
+    for raw, values in zip(entries, validate(kind, [raw.value for raw in entries]), strict=True):
         if isinstance(values, ValidationError):
             for what, inner in explain(values, kind.entry, contents.guesses):
                 contents.note(raw.mark(*inner), what)
-            contents.invalid.update(_names_in(kind, raw.written))
+            contents.invalid.update(_names_in(kind, raw.value))
             continue
         item = _add(contents, kind, values, raw.document, raw.loc)
         if kind.merge:
@@ -230,10 +230,10 @@ def _add_merged(contents: Contents, item: Item, merge: Merge) -> None:
         _add(contents, kind, goes, item.document, (*item.loc, merge.key, number), item)
 
 
-def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
+def _suggest_quotes(contents: Contents, kind: Kind, value: Any) -> str:
     """The name that was meant by a mapping of one key, unless a field of the kind was; empty where none was."""
-    meant, fields = suggest_quotes(written), tuple(kind.entry.model_fields)
-    return "" if meant and any(contents.guesses.closest(key, fields) for key in written) else meant
+    suggestion, fields = suggest_quotes(value), tuple(kind.entry.model_fields)
+    return "" if suggestion and any(contents.guesses.closest(key, fields) for key in value) else suggestion
 
 
 def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, taker: Item | None = None) -> Item:
@@ -259,20 +259,20 @@ def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc
 
 def _clash(item: Item, first: Item) -> tuple[str, str]:
     """What is wrong with two entries of one address, and what to do now: they are one thing, or two whose keys read alike."""
-    for merged, other in ((item, first), (first, item)):
-        if merged.into:
+    for bearer, other in ((item, first), (first, item)):
+        if bearer.into:
             how = f"into {quote(other.into.key)} too" if other.into else "and is declared too"
-            text = f"{show_address(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {how}, at {other.mark()}"
+            text = f"{show_address(bearer.address)} goes into {quote(bearer.into.key)} (at {bearer.mark()}), {how}, at {other.mark()}"
             return text, "keep one of them"
     if item.by == first.by:
         return f"{show_address(item.address)} is already declared at {first.mark()}", "keep one of them"
-    keyed = first if item.by == "id" else item
+    by_id = first if item.by == "id" else item
     text = f"{show_address(item.address)} is also the address of what is named by its {first.by} at {first.mark()}"
-    return text, f"name the one with this {keyed.by} by its own id"
+    return text, f"name the one with this {by_id.by} by its own id"
 
 
-def _names_in(kind: Kind, written: Any) -> Iterator[Name]:
+def _names_in(kind: Kind, value: Any) -> Iterator[Name]:
     """The names that stand in an entry as it is written, first the one that names it."""
-    for by in sorted(kind.identity, key=lambda by: by != "id") if isinstance(written, dict) else ():
-        if isinstance(name := written.get(by), str):
+    for by in sorted(kind.identity, key=lambda by: by != "id") if isinstance(value, dict) else ():
+        if isinstance(name := value.get(by), str):
             yield name_of(kind, by, name)

@@ -93,8 +93,8 @@ def _edit(text: str, lines: Sequence[str], starts: Sequence[int], group: Sequenc
         at = max(at, end)
     parts.append(text[at : starts[last]])
     old, new = lines[first:last], "".join(parts)
-    changed = new.removesuffix("\n").split("\n") if new else []
-    head = next((n for n, pair in enumerate(zip(old, changed, strict=False)) if pair[0] != pair[1]), min(len(old), len(changed)))
-    rest = min(len(old), len(changed)) - head
-    tail = next((n for n in range(rest) if old[-1 - n] != changed[-1 - n]), rest)
-    return _Edit(first + head, last - tail, changed[head : len(changed) - tail])
+    new_lines = new.removesuffix("\n").split("\n") if new else []
+    head = next((n for n, pair in enumerate(zip(old, new_lines, strict=False)) if pair[0] != pair[1]), min(len(old), len(new_lines)))
+    rest = min(len(old), len(new_lines)) - head
+    tail = next((n for n in range(rest) if old[-1 - n] != new_lines[-1 - n]), rest)
+    return _Edit(first + head, last - tail, new_lines[head : len(new_lines) - tail])

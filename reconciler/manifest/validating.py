@@ -22,7 +22,7 @@ def validate(kind: Kind, entries: Sequence[Any]) -> Iterator[Values | Validation
     try:
         yield from _validate_all(kind, entries)
     except ValueError:
-        yield from (_validate_one(kind.entry, written) for written in entries)
+        yield from (_validate_one(kind.entry, value) for value in entries)
 
 
 def _validate_all(kind: Kind, entries: Sequence[Any]) -> Sequence[Values]:
@@ -35,9 +35,9 @@ def _validate_all(kind: Kind, entries: Sequence[Any]) -> Sequence[Values]:
     return rows
 
 
-def _validate_one(entry: type[Entry], written: Any) -> Values | ValidationError:
+def _validate_one(entry: type[Entry], value: Any) -> Values | ValidationError:
     try:
-        return values_of(entry.model_validate(written))
+        return values_of(entry.model_validate(value))
     except ValidationError as error:
         return error
 
@@ -47,10 +47,10 @@ def _adapter(entry: type[Entry]) -> TypeAdapter[list[dict[str, Any]]]:
     """What takes the same entries as the model does and makes dictionaries of them, without the keys that are not written: a model holds
     all keys, and takes four times as long to make."""
     # No checker of types follows a dictionary that is typed while it runs.
-    listed, typed_dict = cast(Any, list), cast(Any, TypedDict)
-    written = typed_dict(entry.__name__, {name: _type_of(info) for name, info in entry.model_fields.items()}, total=False)
-    written.__pydantic_config__ = ConfigDict(extra="forbid")
-    return TypeAdapter(listed[written])
+    list_type, typed_dict = cast(Any, list), cast(Any, TypedDict)
+    entry_type = typed_dict(entry.__name__, {name: _type_of(info) for name, info in entry.model_fields.items()}, total=False)
+    entry_type.__pydantic_config__ = ConfigDict(extra="forbid")
+    return TypeAdapter(list_type[entry_type])
 
 
 def _type_of(info: FieldInfo) -> Any:

@@ -22,22 +22,22 @@ def fill_in(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any
     """What is written, with the values of its variables; None where one of them has none, or is in a personal field, which is noted."""
     has_problem = False
 
-    def fill(written: Any, loc: Loc) -> Any:
+    def fill(plain: Any, loc: Loc) -> Any:
         nonlocal has_problem
-        if isinstance(written, dict):
-            return {key: fill(value, (*loc, key)) for key, value in written.items()}
-        if isinstance(written, list):
-            return [fill(value, (*loc, number)) for number, value in enumerate(written)]
-        if not isinstance(written, str) or "${" not in written:
-            return written
+        if isinstance(plain, dict):
+            return {key: fill(value, (*loc, key)) for key, value in plain.items()}
+        if isinstance(plain, list):
+            return [fill(value, (*loc, number)) for number, value in enumerate(plain)]
+        if not isinstance(plain, str) or "${" not in plain:
+            return plain
         try:
-            return substitute(written, contents.layers.variables, next((step for step in loc if step in personal), None))
-        except Unfilled as unfilled:
+            return substitute(plain, contents.layers.variables, next((step for step in loc if step in personal), None))
+        except Unfilled as error:
             has_problem = True
-            contents.note(raw.mark(*loc), *unfilled.args)
-        return written
+            contents.note(raw.mark(*loc), *error.args)
+        return plain
 
-    value = fill(raw.written, ())
+    value = fill(raw.value, ())
     return None if has_problem else value
 
 
@@ -50,7 +50,7 @@ def without_variables(value: Any) -> Any:
     return value.replace("${", "$${") if type(value) is str else value
 
 
-def substitute(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
+def substitute(template: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
     """A value with those of its variables. Raises Unfilled."""
 
     def value(match: re.Match[str]) -> str:
@@ -67,7 +67,7 @@ def substitute(written: str, variables: Mapping[str, str], personal: str | int |
             raise Unfilled(f"the variable {name} has no value", f"set it, or write a default: ${{{name}:-DEFAULT}}")
         return str(default).removeprefix(":-")
 
-    text = _REFERENCE.sub(value, written)
+    text = _REFERENCE.sub(value, template)
     # Where a variable stands there must often be quotes, as in {a: "${…}"}; what is empty, or called null, clears nothing.
-    plain = isinstance(written, Plain) or any(match[1] for match in _REFERENCE.finditer(written))
+    plain = isinstance(template, Plain) or any(match[1] for match in _REFERENCE.finditer(template))
     return Plain(text) if plain and not is_null(Plain(text)) else text

@@ -45,9 +45,9 @@ def parser_of(items: Sequence[str], keys: Set[str]) -> Parse:
     import msgspec
 
     # No checker of types follows a dictionary that is typed while it runs.
-    typed, listed = cast(Any, TypedDict), cast(Any, list)
-    thing = typed("Thing", dict.fromkeys(keys, Any), total=False)
-    decoder = msgspec.json.Decoder(typed("List", dict.fromkeys(_ABOUT, Any) | dict.fromkeys(items, listed[thing]), total=False))
+    typed_dict, list_type = cast(Any, TypedDict), cast(Any, list)
+    thing = typed_dict("Thing", dict.fromkeys(keys, Any), total=False)
+    decoder = msgspec.json.Decoder(typed_dict("List", dict.fromkeys(_ABOUT, Any) | dict.fromkeys(items, list_type[thing]), total=False))
 
     def parse(content: bytes) -> dict[str, Json] | None:
         try:

@@ -218,8 +218,8 @@ class Client:
     def _enter(self, request: Request, tries: Tries) -> None:
         try:
             self.limiter.enter(self.patience)
-        except NotAdmitted as shut:
-            raise NoAnswer(self.describe(request), str(shut), tries.maybe_done) from None
+        except NotAdmitted as error:
+            raise NoAnswer(self.describe(request), str(error), tries.maybe_done) from None
         if self.guard and not request.reads_only:
             self.guard()
 
@@ -228,18 +228,18 @@ class Client:
         error = trouble.error
         unsafe = error.maybe_done and not request.may_repeat
         error.maybe_done = tries.maybe_done = tries.maybe_done or error.maybe_done
-        elapsed = self.monotonic() - tries.began
+        seconds = self.monotonic() - tries.began
         if trouble.cure == "window":
-            if elapsed > self.patience:
-                error.why = f"still limited after waiting {elapsed:.0f} s"
+            if seconds > self.patience:
+                error.why = f"still limited after waiting {seconds:.0f} s"
                 raise error
-            if elapsed >= WINDOW:
-                self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - elapsed)
+            if seconds >= WINDOW:
+                self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - seconds)
             # The limiter knows from the headers when to go on.
             if trouble.hold and self.limiter.hold(trouble.hold, self._sleep):
                 raise error
             return
-        if unsafe or tries.is_spent(trouble.cure) or elapsed > self.patience or self._sleep(self._pause(tries)):
+        if unsafe or tries.is_spent(trouble.cure) or seconds > self.patience or self._sleep(self._pause(tries)):
             raise error
 
     def _pause(self, tries: Tries) -> float:

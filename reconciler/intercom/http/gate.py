@@ -62,8 +62,8 @@ class Gate:
     @property
     def cap(self) -> int:
         """Calls of ours in one window."""
-        allowed = max(1, int(self.limit * self.share))
-        return allowed if self._lesson is None else min(allowed, self._lesson)
+        most = max(1, int(self.limit * self.share))
+        return most if self._lesson is None else min(most, self._lesson)
 
     @property
     def width(self) -> int:
@@ -167,8 +167,8 @@ class Gate:
     def _others(self, now: float) -> int:
         """Calls that other apps will make while one of ours is under way, by what they made in this window so far."""
         theirs = self._first - self._tokens - (self._mine - self.inflight)
-        expected = theirs / max(now - self._opened, 0.2) * (self._took or 0.0)
-        return ceil(min(max(expected * HEADROOM, 0.0), self.limit / 5))
+        number = theirs / max(now - self._opened, 0.2) * (self._took or 0.0)
+        return ceil(min(max(number * HEADROOM, 0.0), self.limit / 5))
 
     def _learn(self, window: Window | None, now: float) -> None:
         if window is None:

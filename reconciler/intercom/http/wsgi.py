@@ -80,27 +80,27 @@ def server_of(url: SplitResult) -> dict[str, str]:
 
 
 def headers_of(headers: Mapping[str, str]) -> dict[str, str]:
-    named = {name.upper().replace("-", "_"): value for name, value in headers.items()}
-    return {name if name == "CONTENT_TYPE" else f"HTTP_{name}": value for name, value in named.items() if name != "CONTENT_LENGTH"}
+    variables = {name.upper().replace("-", "_"): value for name, value in headers.items()}
+    return {name if name == "CONTENT_TYPE" else f"HTTP_{name}": value for name, value in variables.items() if name != "CONTENT_LENGTH"}
 
 
 def call(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status, headers and whole body."""
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-    written: list[bytes] = []
+    starts: list[tuple[str, list[tuple[str, str]]]] = []
+    chunks: list[bytes] = []
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        started[:] = [(status, headers)]
-        return written.append
+        starts[:] = [(status, headers)]
+        return chunks.append
 
     starter: StartResponse = start
     result = app(environ, starter)
     try:
-        written.extend(result)
+        chunks.extend(result)
     finally:
         close(result)
-    status, headers = started[0]
-    return status, headers, b"".join(written)
+    status, headers = starts[0]
+    return status, headers, b"".join(chunks)
 
 
 def close(result: Iterable[bytes]) -> None:

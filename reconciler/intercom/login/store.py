@@ -72,17 +72,17 @@ class _File(BaseModel):
 
     @field_validator("workspaces", mode="before")
     @classmethod
-    def _name(cls, written: Any) -> Any:
-        if not isinstance(written, dict) or not all(isinstance(entry, dict) for entry in written.values()):
+    def _name(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
             raise ValueError("not by app id")
-        return {app_id: {**entry, "app_id": app_id} for app_id, entry in sorted(written.items())}
+        return {app_id: {**entry, "app_id": app_id} for app_id, entry in sorted(value.items())}
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
     """The user's folder for our settings."""
     # A relative path is to be ignored (XDG Base Directory Specification).
-    if (written := Path(environ.get("XDG_CONFIG_HOME", ""))).is_absolute():
-        return written / "reconciler"
+    if (folder := Path(environ.get("XDG_CONFIG_HOME", ""))).is_absolute():
+        return folder / "reconciler"
     try:
         return Path.home() / ".config" / "reconciler"
     except RuntimeError:
@@ -124,28 +124,28 @@ class TokenStore:
         """Where a token is, as people see it."""
         return f"file {self.path}" if token.token else "keyring"
 
-    def token(self, stored: StoredToken) -> Token:
+    def token(self, entry: StoredToken) -> Token:
         """The token itself. Raises KeepError if the keyring does not give it."""
-        if stored.token:
-            return stored.token
-        secret = self._ask(lambda vault: vault.get_password(SERVICE, stored.app_id))
+        if entry.token:
+            return entry.token
+        secret = self._ask(lambda vault: vault.get_password(SERVICE, entry.app_id))
         if not secret:
-            raise KeepError(f"the keyring does not give the token of {stored.app_id}: unlock it, or run `reconciler auth login` again")
+            raise KeepError(f"the keyring does not give the token of {entry.app_id}: unlock it, or run `reconciler auth login` again")
         return parse(secret, "the keyring")
 
-    def put(self, stored: StoredToken, token: Token) -> StoredToken:
+    def put(self, entry: StoredToken, token: Token) -> StoredToken:
         """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""
         before = self._read()
-        in_keychain = self._ask(lambda vault: _lock_away(vault, stored.app_id, token)) is True
-        now = StoredToken(stored.app_id, stored.region, stored.base_url, None if in_keychain else token)
+        in_keychain = self._ask(lambda vault: _lock_away(vault, entry.app_id, token)) is True
+        now = StoredToken(entry.app_id, entry.region, entry.base_url, None if in_keychain else token)
         try:
-            self._write({**before, stored.app_id: now})
+            self._write({**before, entry.app_id: now})
         except OSError:
-            if in_keychain and stored.app_id not in before:
-                self._ask(lambda vault: vault.delete_password(SERVICE, stored.app_id))
+            if in_keychain and entry.app_id not in before:
+                self._ask(lambda vault: vault.delete_password(SERVICE, entry.app_id))
             raise
-        if not in_keychain and stored.app_id in before and before[stored.app_id].token is None:
-            self._ask(lambda vault: vault.delete_password(SERVICE, stored.app_id))
+        if not in_keychain and entry.app_id in before and before[entry.app_id].token is None:
+            self._ask(lambda vault: vault.delete_password(SERVICE, entry.app_id))
         return now
 
     def drop(self, token: StoredToken) -> None:

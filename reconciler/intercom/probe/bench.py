@@ -168,27 +168,27 @@ class Cleaner:
                 raise
         self.removed.append(Creation(what, key, live_id))
 
-    def tags(self, noted: Sequence[Creation]) -> None:
-        ids = {thing.id for thing in noted if thing.id}
+    def tags(self, creations: Sequence[Creation]) -> None:
+        ids = {thing.id for thing in creations if thing.id}
         for row in rows(self.client.send(Request("GET", "/tags")).body):
             name = str(row.get("name"))
             # What was cut shows less than the whole beginning.
             if OURS.match(name) or (str(row.get("id")) in ids and name.strip().casefold().startswith(PREFIX)):
                 self.end("tag", "DELETE /tags/{id}", name, str(row["id"]))
 
-    def contacts(self, noted: Sequence[Creation]) -> None:
+    def contacts(self, creations: Sequence[Creation]) -> None:
         rows = {str(row["id"]): row for row in self._search() if row.get("id")}
-        for live_id in {thing.id for thing in noted if thing.id} - rows.keys():
+        for live_id in {thing.id for thing in creations if thing.id} - rows.keys():
             rows |= {live_id: row} if (row := self.read("GET /contacts/{id}", id=live_id)) else {}
-        unanswered = {thing.key for thing in noted} - {thing.key for thing in noted if thing.id}
-        for key in (key for key in unanswered if "@" not in key):
+        keys = {thing.key for thing in creations} - {thing.key for thing in creations if thing.id}
+        for key in (key for key in keys if "@" not in key):
             row = self.read("GET /contacts/find_by_external_id/{key}", key=key)
             rows |= {str(row["id"]): row} if row else {}
         for live_id, row in rows.items():
             if is_ours(row):
                 self.end("contact", "DELETE /contacts/{id}", str(row.get("external_id") or row.get("email")), live_id)
         emails = {str(row.get("email")).casefold() for row in rows.values()}
-        self.unseen += [Creation("contact", key) for key in sorted(unanswered) if "@" in key and key.casefold() not in emails]
+        self.unseen += [Creation("contact", key) for key in sorted(keys) if "@" in key and key.casefold() not in emails]
 
     def _search(self) -> Iterator[Mapping[str, Any]]:
         """Those whom a search shows, which lags by minutes."""
@@ -196,13 +196,13 @@ class Cleaner:
         listing = Listing("POST /contacts/search", style="search", per_page=150)
         yield from routes.read_search(self.client, listing, {"operator": "OR", "value": starts})
 
-    def companies(self, noted: Sequence[Creation]) -> None:
-        for key in {thing.key for thing in noted if OURS.match(thing.key)}:
+    def companies(self, creations: Sequence[Creation]) -> None:
+        for key in {thing.key for thing in creations if OURS.match(thing.key)}:
             row = self.read("GET /companies?company_id={key}", key=key)
             if row and row.get("company_id") == key:
                 self.end("company", "DELETE /companies/{id}", key, str(row["id"]))
 
-    def archive_attributes(self, noted: Sequence[Creation]) -> None:
+    def archive_attributes(self, creations: Sequence[Creation]) -> None:
         """An attribute cannot be deleted (API 2.16, PUT /data_attributes/{id})."""
         for row in rows(self.client.send(Request("GET", "/data_attributes")).body):
             if OURS.match(str(row.get("name"))) and not row.get("archived"):

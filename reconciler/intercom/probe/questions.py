@@ -33,13 +33,13 @@ def ask_spelling(bench: Bench) -> Found:
 
 
 def ask_blanks(bench: Bench) -> Found:
-    written = f" {bench.name('blank')} "
-    return {"name_blanks": _one_of(require(bench.tag(written)).get("name"), {written: "kept", written.strip(): "trimmed"})}
+    name = f" {bench.name('blank')} "
+    return {"name_blanks": _one_of(require(bench.tag(name)).get("name"), {name: "kept", name.strip(): "trimmed"})}
 
 
 def ask_html(bench: Bench) -> Found:
-    written = bench.name("<b> & c")
-    return {"name_html": _one_of(require(bench.tag(written)).get("name"), {written: "kept", html.escape(written, quote=False): "escaped"})}
+    name = bench.name("<b> & c")
+    return {"name_html": _one_of(require(bench.tag(name)).get("name"), {name: "kept", html.escape(name, quote=False): "escaped"})}
 
 
 def ask_length(bench: Bench) -> Found:
@@ -163,10 +163,10 @@ def ask_total(bench: Bench) -> Found:
     raise Unsettled(f"it takes more than {bench.cap:,} contacts to see it")
 
 
-def _one_of(shown: object, meanings: Mapping[str | None, str]) -> str:
+def _one_of(answer: object, meanings: Mapping[str | None, str]) -> str:
     """What an answer means. Raises Unsettled for one that nobody thought of."""
-    if isinstance(shown, str | None) and shown in meanings:
-        return meanings[shown]
+    if isinstance(answer, str | None) and answer in meanings:
+        return meanings[answer]
     raise Unsettled("the answer shows something else")
 
 

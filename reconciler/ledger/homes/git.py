@@ -97,20 +97,20 @@ class GitHome:
         self._remote.check_push(LEDGER)
 
     def lock(self, app_id: str, who: str, waiting: Waiting) -> GitLock:
-        ends, seen, since, refused = waiting.monotonic() + waiting.timeout, "", waiting.monotonic(), 0
+        ends, last_tip, since, failures = waiting.monotonic() + waiting.timeout, "", waiting.monotonic(), 0
         while True:
             tree = self._remote.tree(LEDGER)
-            if (tree.tip or "") != seen:
-                seen, since = tree.tip or "", waiting.monotonic()
+            if (tree.tip or "") != last_tip:
+                last_tip, since = tree.tip or "", waiting.monotonic()
             lease = self._lease(tree)
             # A lease of a clock that is far ahead is over when nobody renewed it while we looked on.
             free = lease is None or waiting.now() - lease.renewed > LEASE or waiting.monotonic() - since > LEASE
             if free and (lock := self._take(tree, lease, who, waiting)):
                 return lock
-            refused += free
-            if (not free or refused > TRIES) and waiting.monotonic() >= ends:
+            failures += free
+            if (not free or failures > TRIES) and waiting.monotonic() >= ends:
                 raise locked_by(self.place, lease.who, lease.since, _lasts(lease)) if lease else locked_by(self.place, "", None)
-            if not free or refused > 1:
+            if not free or failures > 1:
                 waiting.sleep(LOOK_EVERY)
 
     def publish(self) -> None:
@@ -208,8 +208,8 @@ class GitHome:
         if _LEASE_FILE not in tree.files:
             return None
         try:
-            written = parse_json(self._remote.contents([tree.files[_LEASE_FILE]])[0])
-            lease = Lease(str(written["who"]), float(written["since"]), float(written["renewed"]), str(written["nonce"]))
+            document = parse_json(self._remote.contents([tree.files[_LEASE_FILE]])[0])
+            lease = Lease(str(document["who"]), float(document["since"]), float(document["renewed"]), str(document["nonce"]))
             format_moment(lease.since), format_moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             raise self._damage() from error
@@ -240,9 +240,9 @@ class Copy:
         """All that is written by now as a commit upon the tip."""
         self._unkept |= take_changes(self.engine)
         self._run = max((Path(path).stem for path in self._unkept if path.startswith("writes/")), default=self._run)
-        leased = {_LEASE_FILE: json.dumps(asdict(lease)).encode()} if lease else {}
-        kept = {path: content for path, content in (self._unkept | leased).items() if content}
-        blobs = dict(zip(kept, self._remote.keep(list(kept.values())), strict=True))
+        lease_file = {_LEASE_FILE: json.dumps(asdict(lease)).encode()} if lease else {}
+        contents = {path: content for path, content in (self._unkept | lease_file).items() if content}
+        blobs = dict(zip(contents, self._remote.keep(list(contents.values())), strict=True))
         files = {path: blob for path, blob in self._files.items() if path not in self._unkept} | blobs
         self._files = {path: blob for path, blob in files.items() if path != _LEASE_FILE}
         self._unkept.clear()
@@ -289,9 +289,9 @@ class GitLock:
             if self._lost or self._released or (self._ended.is_set() and not last):
                 return False
             # Where the answer to an earlier push was lost, that one is there: this one goes on top of it.
-            pushed = self._once(last) or (not self._lost and self._once(last))
-            self._released = pushed and last
-            return pushed
+            is_there = self._once(last) or (not self._lost and self._once(last))
+            self._released = is_there and last
+            return is_there
 
     def publish(self) -> None:
         """Push at once. Raises LockLost, LedgerUnusable."""
@@ -306,11 +306,11 @@ class GitLock:
                 self._insist(last=True)
 
     def _insist(self, last: bool) -> None:
-        for tried in range(1, TRIES + 1):
+        for number in range(1, TRIES + 1):
             try:
                 self.push(last=last)
             except LedgerUnusable:
-                if tried == TRIES:
+                if number == TRIES:
                     raise
                 self._waiting.sleep(RETRY_AFTER)
             else:
@@ -334,8 +334,8 @@ class GitLock:
 
 def _lasts(lease: Lease) -> str:
     """When a lease was renewed last, and when it ends by itself."""
-    renewed, end = format_moment(lease.renewed), format_moment(lease.renewed + LEASE)
-    return f"it was last renewed at {renewed} and ends by itself at {end} unless it is renewed"
+    start, end = format_moment(lease.renewed), format_moment(lease.renewed + LEASE)
+    return f"it was last renewed at {start} and ends by itself at {end} unless it is renewed"
 
 
 def _last_run(rows: bytes) -> str:

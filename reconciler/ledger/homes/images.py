@@ -34,12 +34,12 @@ class Images:
         """Those of a folder alone: where there is no ledger that can be used."""
         return cls(FileHome(folder), FileHome(folder))
 
-    def keep(self, run: str, kept: Kept, stored: float) -> None:
+    def keep(self, run: str, documents: Kept, stored: float) -> None:
         """Keep a pre-image, and drop what is older than thirty days. Raises LedgerUnusable."""
         self.local.drop_preimages(stored)
-        if kept.private:
-            self.local.put_preimage(_private(run), kept.private, stored)
-        self.home.put_preimage(run, kept.shared, stored)
+        if documents.private:
+            self.local.put_preimage(_private(run), documents.private, stored)
+        self.home.put_preimage(run, documents.shared, stored)
 
     def drop(self, now: float) -> None:
         """Drop what was kept more than thirty days ago. Raises LedgerUnusable."""

@@ -33,8 +33,8 @@ def examine(connection: Connection, place: str) -> None:
             for _ in connection.execute(select(*columns)):
                 pass
         # Many at once: to start the parser costs more than a text of this size. Of what one run found, thousands have the same links.
-        for asked, kind in ((select(THINGS.c.fields), str), (select(THINGS.c.links).distinct(), dict)):
-            for rows in connection.scalars(asked).partitions(_ROWS):
+        for query, kind in ((select(THINGS.c.fields), str), (select(THINGS.c.links).distinct(), dict)):
+            for rows in connection.scalars(query).partitions(_ROWS):
                 _check_shapes(rows, kind)
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
@@ -48,13 +48,13 @@ def _check_shapes(texts: Sequence[str], kind: type) -> None:
         raise TypeError("another shape")
 
 
-def set_aside(folder: Path, who: str, waiting: Waiting, damaged: Callable[[], bool]) -> Path | None:
+def set_aside(folder: Path, who: str, waiting: Waiting, is_damaged: Callable[[], bool]) -> Path | None:
     """Move the database in a folder out of the way, under its lock; the answer is where it lies now, None where it is not, or no
-    more, `damaged`. Raises Locked, LedgerUnusable."""
+    more, damaged. Raises Locked, LedgerUnusable."""
     home = FileHome(folder)
     lock = home.lock("", who, waiting)
     try:
-        return _move(folder / "ledger.db", waiting.now()) if damaged() else None
+        return _move(folder / "ledger.db", waiting.now()) if is_damaged() else None
     finally:
         lock.release()
 

@@ -184,8 +184,8 @@ class PostgresLock:
     def check(self) -> None:
         with self._mutex:
             if not self._alive():
-                gone = f"the connection to the ledger {self._place}, which held its lock, is gone"
-                raise LockLost(f"{gone}: nothing more is written to Intercom; run again")
+                reason = f"the connection to the ledger {self._place}, which held its lock, is gone"
+                raise LockLost(f"{reason}: nothing more is written to Intercom; run again")
 
     def release(self) -> None:
         with self._mutex, suppress(Exception):

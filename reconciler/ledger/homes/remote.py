@@ -66,11 +66,11 @@ class Remote:
     def tip(self, ref: str) -> str | None:
         """The commit of a ref over there, None where there is none. Raises LedgerUnusable."""
         if not self._exists:
-            named = f"of the name {self.name}" if shows_nothing(self.name) else "of that name"
-            raise LedgerUnusable(self.place, f"this repository has no remote {named}", "see `git remote`, and write --ledger git:REMOTE")
-        listed = self._git("ls-remote", "--quiet", self.name, ref).decode("utf-8", "replace")
+            of_name = f"of the name {self.name}" if shows_nothing(self.name) else "of that name"
+            raise LedgerUnusable(self.place, f"this repository has no remote {of_name}", "see `git remote`, and write --ledger git:REMOTE")
+        lines = self._git("ls-remote", "--quiet", self.name, ref).decode("utf-8", "replace")
         # The pattern also finds refs that only end in it: git-scm.com/docs/git-ls-remote.
-        return next((line.split("\t")[0] for line in listed.splitlines() if line.endswith(f"\t{ref}")), None)
+        return next((line.split("\t")[0] for line in lines.splitlines() if line.endswith(f"\t{ref}")), None)
 
     def tree(self, ref: str) -> Tree:
         """What a ref over there holds, brought here. Raises LedgerUnusable."""
@@ -95,8 +95,8 @@ class Remote:
 
     def keep(self, contents: Sequence[bytes]) -> list[str]:
         """Put contents into the repository as blobs, which nothing refers to yet."""
-        asked = b"".join(b"blob\nmark :1\ndata %d\n%s\nget-mark :1\n" % (len(content), content) for content in contents)
-        return self._git("fast-import", "--quiet", "--done", stdin=asked + b"done\n").decode().split() if contents else []
+        commands = b"".join(b"blob\nmark :1\ndata %d\n%s\nget-mark :1\n" % (len(content), content) for content in contents)
+        return self._git("fast-import", "--quiet", "--done", stdin=commands + b"done\n").decode().split() if contents else []
 
     def commit(self, files: Mapping[str, str], parent: str | None, message: str, at: float) -> str:
         """A commit of these files, which nothing refers to yet; `at` is Unix seconds."""
@@ -109,21 +109,21 @@ class Remote:
         root = [*folders.get("", []), *(f"040000 tree {tree}\t{folder}" for folder, tree in zip(inner, trees, strict=True))]
         parents = ["-p", parent] if parent else []
         date = f"@{int(at)} +0000"
-        dated = {**self._people, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        return self._git("commit-tree", *parents, "-m", message, *self._make_trees([root]), more=dated).decode().strip()
+        environment = {**self._people, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        return self._git("commit-tree", *parents, "-m", message, *self._make_trees([root]), more=environment).decode().strip()
 
     @cached_property
     def _people(self) -> Mapping[str, str]:
         """Who writes and who commits, as git decides it for a commit by hand: the environment, then the configuration."""
-        listed = ""
+        lines = ""
         with suppress(LedgerUnusable):
-            listed = self._git("config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$").decode("utf-8", "replace")
+            lines = self._git("config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$").decode("utf-8", "replace")
         # Of several the last one counts.
-        configured = {name: value for name, _, value in (entry.partition("\n") for entry in listed.split("\0"))}
+        settings = {name: value for name, _, value in (entry.partition("\n") for entry in lines.split("\0"))}
         return {
             f"GIT_{role}_{what}".upper(): self._read_written(role, what)
-            or configured.get(f"{role}.{what}")
-            or configured.get(f"user.{what}")
+            or settings.get(f"{role}.{what}")
+            or settings.get(f"user.{what}")
             or self._read_written("author", what)
             or _NOBODY[what]
             for role in ("author", "committer")
@@ -148,9 +148,9 @@ class Remote:
     def swap(self, ref: str, commit: str, expected: str | None) -> str | None:
         """Make a ref over there this commit if it is still the expected one; the answer is what it is then. Raises LedgerUnusable where
         it could not be tried, or is not allowed."""
-        pushed = ["push", "--no-verify", "--no-follow-tags", f"--force-with-lease={ref}:{expected or ''}"]
+        arguments = ["push", "--no-verify", "--no-follow-tags", f"--force-with-lease={ref}:{expected or ''}"]
         try:
-            self._git(*pushed, self.name, f"{commit}:{ref}")
+            self._git(*arguments, self.name, f"{commit}:{ref}")
         except LedgerUnusable:
             # The answer to a push that was done may have been lost, and a refusal has many words.
             tip = self.tip(ref)
@@ -193,13 +193,13 @@ class Remote:
         return self._read_here(ref)
 
     def _list_files(self, commit: str) -> dict[str, str]:
-        listed = self._git("ls-tree", "--full-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
-        entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
+        lines = self._git("ls-tree", "--full-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
+        entries = (entry.split("\t", 1) for entry in lines.split("\0") if entry)
         return {path: meta.split(" ")[2] for meta, path in entries}
 
     def _make_trees(self, folders: Iterable[Sequence[str]]) -> list[str]:
-        asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
-        return self._git("mktree", "--batch", stdin=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
+        text = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
+        return self._git("mktree", "--batch", stdin=text.encode("utf-8", "surrogateescape")).decode().split() if text else []
 
     def _git(self, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None, within: float = PATIENCE) -> bytes:
         mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
@@ -218,8 +218,8 @@ class Remote:
             words = " ".join(
                 " ".join(line.removeprefix("remote:").split()) for line in words_of_git.splitlines() if line.startswith("remote:")
             )
-            said = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
-            return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {said}", _RULES
+            reason = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
+            return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {reason}", _RULES
         rows = _PUSHING + _REASONS if command == "push" else _REASONS
         for pattern, what, now in rows:
             if re.search(pattern, words_of_git, re.IGNORECASE):
