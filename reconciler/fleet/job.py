@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from reconciler.api.connection import Connection
 from reconciler.api.functions import apply, drift, plan
 from reconciler.api.results import AppliedInPart, Planned
+from reconciler.core.model.desired import Manifest
 from reconciler.core.model.privacy import hide
 from reconciler.errors import Locked, ReconcilerError, Refused, Stale, origin
 from reconciler.fleet.advance import Engine
@@ -22,6 +24,7 @@ from reconciler.fleet.states import Result, State, Verb, state_of
 from reconciler.fleet.store import Store
 from reconciler.fleet.tokens import Tokens
 from reconciler.ledger.databases import Databases
+from reconciler.ledger.homes.home import Lock, LockLost
 
 # So often a plan that went stale is made anew in one job.
 ANEW = 3
@@ -67,14 +70,14 @@ class Host:
     def _by_id(self) -> Mapping[str, Workspace]:
         return {one.app_id: one for one in self.fleet.workspaces}
 
-    def connection(self, workspace: Workspace) -> Connection:
-        """One workspace and its ledger. Raises NoToken, BadToken."""
+    def connection(self, workspace: Workspace, lock: Lock) -> Connection:
+        """One workspace and its ledger, whose lock goes with that of the workspace. Raises NoToken, BadToken."""
         return Connection(
             self.tokens.of(workspace).value,
             self.store.folder_of(workspace.app_id),
             ledger=self.store.address if self.store.is_server else "",
             ledger_key=self.ledger_key if self.store.is_server else "",
-            databases=self.databases,
+            databases=self.databases.beside(lock) if self.databases else None,
             app_id=workspace.app_id,
             region=workspace.region,
             base_url=workspace.base_url,
@@ -108,11 +111,11 @@ def run_job(host: Host, rollout: str, app_id: str, stop: JobStop) -> Claim | Non
     Raises ReconcilerError where the store cannot be used.
     """
     try:
-        with host.store.hold("workspace", app_id, host.who):
+        with host.store.hold("workspace", app_id, host.who) as lock:
             claimed = claim(host.store, rollout, app_id, host.who)
             if claimed is None:
                 return None
-            _run(host, claimed, stop)
+            _run(host, claimed, lock, stop)
     except Locked:
         # Another run has this workspace: it is looked at again by whoever asked.
         return None
@@ -120,22 +123,25 @@ def run_job(host: Host, rollout: str, app_id: str, stop: JobStop) -> Claim | Non
     return claimed
 
 
-def _run(host: Host, claimed: Claim, stop: JobStop) -> None:
-    """Run what was claimed. However it ends, that is kept: a thread that is ended from outside leaves the workspace as it was queued."""
+def _run(host: Host, claimed: Claim, lock: Lock, stop: JobStop) -> None:
+    """Run what was claimed. However it ends, that is kept: a thread that is ended from outside leaves the workspace as it was queued. Who
+    lost the lock has nothing to say: the workspace is taken back, as from a worker that died."""
     result = Result(State.QUEUED)
     try:
-        result = _work(host, claimed, stop)
+        result = _work(host, claimed, lock, stop)
     finally:
-        settle(host.store, host.engine, claimed, result)
+        with suppress(LockLost):
+            lock.check()
+            settle(host.store, host.engine, claimed, result)
 
 
-def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:
+def _work(host: Host, claimed: Claim, lock: Lock, stop: JobStop) -> Result:
     """What became of it, whatever that is."""
     workspace, seen = host.workspace(claimed.app_id), _Seen()
     if workspace is None:
         return Result(State.FAILED, 65, "is no longer in the fleet; put it back, or begin another rollout")
     try:
-        return _carry_out(host, workspace, claimed, stop, seen)
+        return _carry_out(host, claimed, host.manifests.of(workspace), host.connection(workspace, lock), stop, seen)
     except AppliedInPart as error:
         calls = sum(error.applied.calls.values())
         result = replace(seen.result, state=State.FAILED, exit=error.exit_code, reason=str(hide(str(error), False)), calls=calls)
@@ -163,9 +169,8 @@ def _why(error: ReconcilerError) -> str:
     return "\n".join(error.reasons) if isinstance(error, Refused) else str(error)
 
 
-def _carry_out(host: Host, workspace: Workspace, claimed: Claim, stop: JobStop, seen: _Seen) -> Result:
+def _carry_out(host: Host, claimed: Claim, manifest: Manifest, connection: Connection, stop: JobStop, seen: _Seen) -> Result:
     """Plan, and apply where that is meant and allowed. A plan that went stale in between is made anew. Raises what these raise."""
-    manifest, connection = host.manifests.of(workspace), host.connection(workspace)
     for left in reversed(range(ANEW)):
         look = drift if claimed.verb in (Verb.DRIFT, Verb.FIX) else plan
         planned = look(manifest, connection, stop=stop)

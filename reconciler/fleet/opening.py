@@ -61,7 +61,7 @@ def open_host(
     if is_server(address) and not key:
         raise Usage(f"{KEY_VARIABLE} is missing: the ledgers of this fleet are in {VARIABLE} or `store:`, and it is theirs; {MAKE_ONE}")
     where = os.path.dirname(fleet.file)
-    with closing(Store(address, folder, now)) as store, Databases() as databases:
+    with Databases() as databases, closing(Store(address, folder, now, databases)) as store:
         tokens, manifests = Tokens(fleet.token, environ, where), Manifests(fleet)
         revision = commit_of([where])[0]
         more: Any = {"repository": origin(Path(where)), "revision": revision, "databases": databases, "count": count}

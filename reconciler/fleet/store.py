@@ -15,8 +15,9 @@ from reconciler.fleet.file import is_server
 from reconciler.fleet.tables import make_tables
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for, for_reading, keep_log
+from reconciler.ledger.databases import Databases
 from reconciler.ledger.errors import LedgerUnusable, unusable
-from reconciler.ledger.homes.choice import home_of
+from reconciler.ledger.homes.choice import Means, home_of
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Home, Lock, Waiting
 
@@ -27,13 +28,13 @@ FOLDER, FILE = "fleet", "fleet.db"
 class Store:
     """The rollouts of a fleet; one for a process, whose threads share it. Raises ReconcilerError where it cannot be used."""
 
-    def __init__(self, address: str, folder: Path, now: Callable[[], float]) -> None:
-        """`address`: postgresql://…, else a file; `folder` is ours, by its whole path, `.reconciler/`."""
+    def __init__(self, address: str, folder: Path, now: Callable[[], float], databases: Databases | None = None) -> None:
+        """`address`: postgresql://…, else a file; `folder` is ours, by its whole path, `.reconciler/`; `databases`: what it shares."""
         self.is_server = is_server(address)
         self.address, self.now, self._folder = address, now, folder
         self._home: Home | None = None
         if self.is_server:
-            self._home = home_of(address, folder, {})
+            self._home = home_of(address, folder, {}, Means(databases=databases))
             self.place = self._home.place
             self._engine = self._home.engine(create=True)
         else:
@@ -75,9 +76,10 @@ class Store:
 
     def close(self) -> None:
         """Let it go."""
-        self._engine.dispose()
         if self._home:
             self._home.close()
+        else:
+            self._engine.dispose()
 
 
 @contextmanager

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from threading import Lock as Mutex
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
+
+if TYPE_CHECKING:
+    from reconciler.ledger.homes.home import Lock
 
 
 class Databases:
@@ -15,6 +19,14 @@ class Databases:
     def __init__(self) -> None:
         self._mutex = Mutex()
         self._engines: dict[Hashable, Engine] = {}
+        # Whose connection takes the locks too, where that is of the same database; None: each lock has its own.
+        self.holder: Lock | None = None
+
+    def beside(self, holder: Lock) -> Databases:
+        """The same engines for one ledger at a time, whose lock is held by the connection of another one: both are lost together."""
+        other = Databases()
+        other._mutex, other._engines, other.holder = self._mutex, self._engines, holder
+        return other
 
     def share(self, name: Hashable, make: Callable[[], Engine]) -> Engine:
         """The one engine of this name, made where there is none."""

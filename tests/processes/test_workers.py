@@ -35,9 +35,9 @@ jobs, dies = int(sys.argv[1]), int(sys.argv[2])
 log = os.open("intervals", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 run, move_on, settled = job._run, job.move_on, 0
 
-def noted(host, claimed, stop):
+def noted(host, claimed, *rest):
     os.write(log, f"{claimed.app_id} begins {time.monotonic()}\\n".encode())
-    run(host, claimed, stop)
+    run(host, claimed, *rest)
     os.write(log, f"{claimed.app_id} ends {time.monotonic()}\\n".encode())
 
 def go_on(store, engine, rollout):

@@ -71,7 +71,11 @@ class _Driver:
 
     def _look(self) -> tuple[Phase, float | None]:
         """How far the rollout is, and when a wait ends. A job that ended has advanced it; where none is under way, time may have."""
-        phase = move_on(self.host.store, self.host.engine, self.rollout) if not self.under_way else None
+        phase = None
+        if not self.under_way:
+            # What is running by its row lost its lock: nobody else drives this rollout.
+            reclaim(self.host.store, self.host.engine, self.rollout)
+            phase = move_on(self.host.store, self.host.engine, self.rollout)
         with self.host.store.reading() as connection:
             row = connection.execute(select(ROLLOUTS.c.phase, ROLLOUTS.c.until).where(ROLLOUTS.c.id == self.rollout)).one()
         return phase or Phase(row.phase), row.until

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock as Mutex
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, delete, func, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, delete, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from reconciler.core.model.jsons import parse_json
@@ -83,19 +83,29 @@ class PostgresHome:
     def lock(self, app_id: str, who: str, waiting: Waiting) -> PostgresLock:
         self.engine(create=True)
         ends = waiting.monotonic() + waiting.timeout
+        holder = self._databases.holder if self._databases else None
         with unusable(self.place):
-            # A connection of its own, in no pool: whoever took it out of one would hold its lock.
-            connection = self._engine_of("lock", poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+            line = holder.line.share() if isinstance(holder, PostgresLock) and holder.line.url == self._url else self._connect_line()
             try:
-                connection.execute(_SESSION)
-                while not connection.scalar(select(func.pg_try_advisory_lock(_key(app_id)))):
+                while not line.scalar(select(func.pg_try_advisory_lock(_key(app_id)))):
                     if waiting.monotonic() >= ends:
-                        raise self._holder(connection, app_id)
+                        raise self._holder(line, app_id)
                     waiting.sleep(LOOK_EVERY)
-                return PostgresLock(connection, self.place, app_id, who, waiting.now())
+                return PostgresLock(line, self.place, app_id, who, waiting.now())
             except BaseException:
-                connection.close()
+                line.close()
                 raise
+
+    def _connect_line(self) -> _Line:
+        connection = self._open().connect().execution_options(isolation_level="AUTOCOMMIT")
+        # It belongs to the pool no longer: whoever took it out of there would hold its lock.
+        connection.detach()
+        try:
+            connection.execute(_SESSION)
+            return _Line(connection, self._url)
+        except BaseException:
+            connection.close()
+            raise
 
     def publish(self) -> None:
         """Every transaction is in the database already."""
@@ -138,15 +148,11 @@ class PostgresHome:
             self._engine.dispose()
 
     def _open(self) -> Engine:
-        # As many connections as threads; one that the server closed meanwhile is made anew.
-        shared: dict[str, Any] = {"max_overflow": -1, "pool_pre_ping": True} if self.shares_engine else {}
-        self._engine = self._engine or self._engine_of("work", **shared)
+        if self._engine is None and self._databases is not None:
+            # As many connections as threads; one that the server closed meanwhile is made anew.
+            self._engine = self._databases.share(self._url, lambda: self._connect(max_overflow=-1, pool_pre_ping=True))
+        self._engine = self._engine or self._connect()
         return self._engine
-
-    def _engine_of(self, use: str, **how: Any) -> Engine:
-        if self._databases is None:
-            return self._connect(**how)
-        return self._databases.share((self._url, use), lambda: self._connect(**how))
 
     def _connect(self, **how: Any) -> Engine:
         own = {name: value for name, value in _LINE.items() if name not in self._url.query}
@@ -164,41 +170,66 @@ class PostgresHome:
         if not is_current(connection, self.place):
             make_tables(connection, self.place)
 
-    def _holder(self, connection: Connection, app_id: str) -> Locked:
-        row = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
+    def _holder(self, line: _Line, app_id: str) -> Locked:
+        row = line.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
         return locked_by(self.place, *(row or ("", None)))
 
 
+class _Line:
+    """A connection in no pool, which holds locks; threads may share it. It is closed with the last of its locks."""
+
+    def __init__(self, connection: Connection, url: URL) -> None:
+        self._connection, self.url, self._mutex, self._locks = connection, url, Mutex(), 1
+        self._session = connection.scalar(_ALIVE)
+
+    def share(self) -> _Line:
+        """The same for one more lock."""
+        self._locks += 1
+        return self
+
+    def execute(self, statement: Executable) -> CursorResult[Any]:
+        with self._mutex:
+            return self._connection.execute(statement)
+
+    def scalar(self, statement: Executable) -> Any:
+        return self.execute(statement).scalar()
+
+    def is_alive(self) -> bool:
+        with suppress(SQLAlchemyError):
+            # A pooler that changes the session under a connection has left the lock with another: pgbouncer.org/features.html.
+            return not (self._connection.closed or self._connection.invalidated) and self.scalar(_ALIVE) == self._session
+        return False
+
+    def close(self) -> None:
+        self._locks -= 1
+        if not self._locks:
+            with self._mutex:
+                self._connection.close()
+
+
 class PostgresLock:
-    """An advisory lock of a connection of its own, under which stands who holds it."""
+    """An advisory lock of a connection, under which stands who holds it."""
 
     taken_over = ""
 
-    def __init__(self, connection: Connection, place: str, app_id: str, who: str, since: float) -> None:
-        self._connection, self._place, self._mutex = connection, place, Mutex()
+    def __init__(self, line: _Line, place: str, app_id: str, who: str, since: float) -> None:
+        self.line, self._place, self._key = line, place, _key(app_id)
         self._mine = HOLDERS.c.app_id == app_id
-        self._session = connection.scalar(_ALIVE)
-        connection.execute(delete(HOLDERS).where(self._mine))
-        connection.execute(HOLDERS.insert().values(app_id=app_id, who=who, since=since))
+        line.execute(delete(HOLDERS).where(self._mine))
+        line.execute(HOLDERS.insert().values(app_id=app_id, who=who, since=since))
 
     def check(self) -> None:
-        with self._mutex:
-            if not self._alive():
-                reason = f"the connection to the ledger {self._place}, which held its lock, is gone"
-                raise LockLost(f"{reason}: nothing more is written to Intercom; run again")
+        if not self.line.is_alive():
+            reason = f"the connection to the ledger {self._place}, which held its lock, is gone"
+            raise LockLost(f"{reason}: nothing more is written to Intercom; run again")
 
     def release(self) -> None:
-        with self._mutex, suppress(Exception):
-            if self._alive():
-                self._connection.execute(delete(HOLDERS).where(self._mine))
-                self._connection.execute(select(func.pg_advisory_unlock_all()))
-            self._connection.close()
-
-    def _alive(self) -> bool:
-        with suppress(SQLAlchemyError):
-            # A pooler that changes the session under a connection has left the lock with another: pgbouncer.org/features.html.
-            return not (self._connection.closed or self._connection.invalidated) and self._connection.scalar(_ALIVE) == self._session
-        return False
+        with suppress(Exception):
+            if self.line.is_alive():
+                self.line.execute(delete(HOLDERS).where(self._mine))
+                self.line.scalar(select(func.pg_advisory_unlock(self._key)))
+        with suppress(Exception):
+            self.line.close()
 
 
 def _key(app_id: str) -> int:

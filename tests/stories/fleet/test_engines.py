@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from sqlalchemy import select
+
 from reconciler.errors import Usage
 from reconciler.fleet.engine.procrastinate import QueueEngine
 from reconciler.fleet.opening import load_fleet
+from reconciler.fleet.tables import RUNS
 from reconciler.ledger.key import make_spare_key
 from reconciler.ledger.tables import alone
 from tests.desk.fleet import FleetDesk
@@ -67,3 +70,30 @@ def test_without_that_library_one_process_does_it(fleet: FleetDesk) -> None:
     assert fleet("drift") == 0, fleet.err
     assert fleet("worker") == Usage.exit_code
     assert "engine: local has no workers" in fleet.err
+
+
+HOLDERS = "SELECT count(*), count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+LOSE = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' GROUP BY pid HAVING count(*) = 2"
+
+
+def test_a_workspace_and_its_ledger_are_held_by_one_connection_and_lost_with_it(fleet: FleetDesk, postgres: Cluster) -> None:
+    """Whoever lost them writes no more, and has nothing to say about the workspace: it is run again."""
+    fleet.add(1)
+    fleet.fleet(manifest="name: fleet\ntags: [vip, trial, churned]\n")
+    fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
+    fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
+    seen: list[object] = []
+
+    def lose() -> None:
+        # One of three is the rollout's, which this process drives.
+        seen.extend(postgres.run(HOLDERS, "ledger"))
+        postgres.run(LOSE, "ledger")
+
+    fleet.boxes["ws000"].faults.add("POST", "/tags", run=lose)
+    done = fleet.json("apply", "--auto-approve")
+    assert (seen, done["code"]) == ([(3, 2)], 0)
+    assert fleet.tags("ws000") == {"vip", "trial", "churned"}
+    assert len(fleet.boxes["ws000"].writes) == 3
+    with fleet.host() as host, host.store.reading() as connection:
+        # Planned once, and applied twice.
+        assert connection.scalar(select(RUNS.c.begun)) == 3
