@@ -117,10 +117,10 @@ class Invalid(ReconcilerError):
 
 def _of_kind(causes: Mapping[Cause, Sequence[Mark]]) -> Iterator[Problem]:
     """Each cause; where they are many, those of the first three that stand in many places, and one for the rest."""
-    ranked = sorted(causes.items(), key=lambda item: -len(item[1]))
-    alone = ranked if len(ranked) <= ALIKE else [one for one in ranked[:PLACES] if len(one[1]) > PLACES]
+    in_order = sorted(causes.items(), key=lambda item: -len(item[1]))
+    alone = in_order if len(in_order) <= ALIKE else [one for one in in_order[:PLACES] if len(one[1]) > PLACES]
     yield from (problem for cause, marks in alone for problem in _at(cause, marks))
-    if rest := ranked[len(alone) :]:
+    if rest := in_order[len(alone) :]:
         (what, now), marks = rest[0]
         more = [str(places[0]) for _, places in rest[1:]]
         yield Problem(marks[0], f"{what} (and {len(more):,} more like it, also at {', '.join(more[: PLACES - 1])})", now)

@@ -138,9 +138,9 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
 
 def _apply_saved(saved_plan: PlanDocument, source: ManifestOptions, setup: Setup, approvals: Approvals, events: Events) -> int:
     _check_writes(len(saved_plan["changes"]), "nothing was sent")
-    hold = partial(prepare_undo, saved=saved_plan, approvals=approvals)
+    hold = partial(prepare_undo, saved_plan=saved_plan, approvals=approvals)
     if manifest := read_manifest_of(saved_plan, source.layers, setup.choice):
-        hold = partial(prepare, saved=saved_plan, manifest=manifest, approvals=approvals)
+        hold = partial(prepare, saved_plan=saved_plan, manifest=manifest, approvals=approvals)
     with (
         open_session(setup.intercom, planned_pin(saved_plan), writes=True, choice=setup.choice, paths=paths_of(saved_plan)) as session,
         lock_workspace(session, setup.choice),

@@ -57,19 +57,19 @@ class AttributeEntry(Entry):
 
     @model_validator(mode="before")
     @classmethod
-    def _never_renamed(cls, written: Any) -> Any:
-        if isinstance(written, dict) and "renamed_from" in written:
+    def _never_renamed(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "renamed_from" in values:
             raise ValueError("has `renamed_from`, but an attribute keeps its name in Intercom; archive it and declare another")
-        return written
+        return values
 
     @classmethod
     def check_values(cls, values: Values) -> None:
-        listed, options = values["data_type"] == "options", values.get("options", ())
-        if listed and "options" in values and len(options) < 2:
+        is_list, options = values["data_type"] == "options", values.get("options", ())
+        if is_list and "options" in values and len(options) < 2:
             raise ValueError("has fewer than two options; a list needs two or more")
-        if not listed and options:
+        if not is_list and options:
             raise ValueError(f"has options, but its data_type is {values['data_type']}; write data_type: options")
-        if listed and "options" not in values and values.get("state") != "archived":
+        if is_list and "options" not in values and values.get("state") != "archived":
             raise ValueError("is a list without options; write options: [..]")
 
 

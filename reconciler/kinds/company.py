@@ -75,11 +75,11 @@ class CompanyEntry(Entry):
 
     @model_validator(mode="before")
     @classmethod
-    def _never_renamed(cls, written: Any) -> Any:
-        if isinstance(written, dict) and "was" in written:
+    def _never_renamed(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "was" in values:
             text = "has `was`, but a company_id never changes in Intercom"
             raise ValueError(f"{text}; declare the new company, move its contacts, then remove this one")
-        return written
+        return values
 
 
 # PUT /companies/{id} takes all of these; remote_created_at only the upsert by company_id (API 2.16).

@@ -9,9 +9,9 @@ from reconciler.report.terminal import clean
 
 def annotation(message: str, mark: Mark | None, level: str = "error") -> str:
     """`::error file=a.yaml,line=3::…`, escaped as GitHub's runner wants it (actions/toolkit, command.ts); e-mails masked."""
-    masked = "\n".join(clean(line) for line in str(hide(message, False)).split("\n"))
+    text = "\n".join(clean(line) for line in str(hide(message, False)).split("\n"))
     properties = f" file={_property(clean(mark.file))},line={mark.line or 1}" if mark else ""
-    return f"::{level}{properties}::{_data(masked)}"
+    return f"::{level}{properties}::{_data(text)}"
 
 
 def _data(text: str) -> str:

@@ -26,8 +26,8 @@ class Block:
 
     def render(self, room: int) -> tuple[str, int]:
         """The block with the lines that fit into so many bytes, and how many do not."""
-        lines, hidden = _fitting(self.lines(), room)
-        return self.head + "".join(lines) + (self.more.format(left=hidden) if hidden else "") + self.tail, hidden
+        lines, number_hidden = _fitting(self.lines(), room)
+        return self.head + "".join(lines) + (self.more.format(left=number_hidden) if number_hidden else "") + self.tail, number_hidden
 
     @property
     def fixed_size(self) -> int:
@@ -46,7 +46,7 @@ def lay_out(room: int, *ranks: Sequence[Block]) -> tuple[str, int]:
         shares += share
         room -= sum(share)
     parts = [block.render(share) for block, share in zip(least, shares, strict=True)]
-    return "".join(part for part, _ in parts), sum(hidden for _, hidden in parts) + len(blocks) - len(least)
+    return "".join(part for part, _ in parts), sum(number for _, number in parts) + len(blocks) - len(least)
 
 
 def _least(blocks: Sequence[Block], room: int) -> Sequence[Block]:
@@ -81,14 +81,14 @@ def _shares(needs: Sequence[int], room: int) -> list[int]:
 
 def _fitting(lines: Iterable[str], room: int) -> tuple[list[str], int]:
     """The first lines that fit into so many bytes, and how many do not."""
-    fitting, hidden = [], 0
+    fitting, number_hidden = [], 0
     for line in lines:
         room -= size_of(line)
-        if room >= 0 and not hidden:
+        if room >= 0 and not number_hidden:
             fitting.append(line)
         else:
-            hidden += 1
-    return fitting, hidden
+            number_hidden += 1
+    return fitting, number_hidden
 
 
 def size_of(line: str) -> int:

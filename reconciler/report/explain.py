@@ -48,13 +48,13 @@ class _Writer:
     personal: bool
 
     def write(self) -> Document:
-        sides, planned = self.sides, document(KINDS, self.plan, View(self.personal))
-        changes = [{**row, "limits": dict(limits)} for row, limits in zip(planned["changes"], self.limits, strict=True)]
+        sides, plan_document = self.sides, document(KINDS, self.plan, View(self.personal))
+        changes = [{**row, "limits": dict(limits)} for row, limits in zip(plan_document["changes"], self.limits, strict=True)]
         own, address = self.show_name(sides.address), self.show_name(sides.address)
         return {
-            "format_version": planned["format_version"],
-            "workspace": planned["workspace"],
-            "manifest": planned["manifest"],
+            "format_version": plan_document["format_version"],
+            "workspace": plan_document["workspace"],
+            "manifest": plan_document["manifest"],
             "address": address,
             **({"asked": self.show_name(sides.asked)} if sides.asked != sides.address else {}),
             "declared": self.write_entry(sides.resource) if sides.resource else None,
@@ -74,16 +74,16 @@ class _Writer:
             "plan": {
                 "changes": [row for row in changes if _is_about(row, own)],
                 "needs": [row for row in changes if not _is_about(row, own)],
-                "refused": planned["refused"],
-                "notes": planned["notes"],
+                "refused": plan_document["refused"],
+                "notes": plan_document["notes"],
             },
         }
 
     def show_name(self, address: Address) -> str:
         return str(address) if self.personal else show_address(address, self.plan.workspace.app_id)
 
-    def show_text(self, written: Any) -> Any:
-        return written if self.personal else hide(written, False)
+    def show_text(self, value: Any) -> Any:
+        return value if self.personal else hide(value, False)
 
     def write_entry(self, resource: Resource) -> Document:
         """The entry, but for its fields and links."""
@@ -130,17 +130,17 @@ class _Writer:
         return row
 
     def write_field(self, one: FieldSides) -> Document:
-        kind, declared, live = self.sides.kind, one.declared, one.live
+        kind, value, live = self.sides.kind, one.declared, one.live
         if (kind.name, one.path) in self.plan.times:
-            declared, live = format_time(declared), format_time(live)
+            value, live = format_time(value), format_time(live)
         elif not self.personal:
-            live, declared = mask_pair(kind.name, live, declared, personal_path(kind, one.path), self.plan.workspace.app_id)
-        row: Document = {"path": one.path, "claimed": one.is_claimed, "declared": declared, "live": live}
+            live, value = mask_pair(kind.name, live, value, personal_path(kind, one.path), self.plan.workspace.app_id)
+        row: Document = {"path": one.path, "claimed": one.is_claimed, "declared": value, "live": live}
         return row | {"same": one.same, "applied": one.applied.value, **_run(one.write)}
 
     def write_link(self, one: LinkSides) -> Document:
         since, by = self.date_link(one.attachment)
-        planned = [c for c in self.plan.changes if c.address == self.sides.address and c.target == one.target]
+        changes = [c for c in self.plan.changes if c.address == self.sides.address and c.target == one.target]
         return {
             "list": one.field,
             "target": self.show_name(one.target),
@@ -153,9 +153,9 @@ class _Writer:
             "live_since": since,
             "by": by,
             "decides": one.authority.value if one.authority else None,
-            "action": planned[0].action.value if planned else None,
+            "action": changes[0].action.value if changes else None,
             **({"rule": {"source": _place(one.rule.mark), "matches": one.matches, "by_name": one.is_named}} if one.rule else {}),
-            **({"due": True} if planned and planned[0].cause is Cause.DUE else {}),
+            **({"due": True} if changes and changes[0].cause is Cause.DUE else {}),
         }
 
     def write_rule(self, rule: Rule) -> Document:

@@ -82,18 +82,18 @@ class _Look:
             links = [link for link in document["links"] if link["list"] == name]
             yield self.title(f"{clean(name)} ({len(links):,})")
             plain = [link for link in links if not link["action"]]
-            listed = plain if self.full else plain[:FEW]
-            yield from (_say_link(link, document) for link in chain((link for link in links if link["action"]), listed))
-            if len(listed) < len(plain):
-                yield f"    and {len(plain) - len(listed):,} more that stay as they are (--full lists them)"
+            rows_shown = plain if self.full else plain[:FEW]
+            yield from (_say_link(link, document) for link in chain((link for link in links if link["action"]), rows_shown))
+            if len(rows_shown) < len(plain):
+                yield f"    and {len(plain) - len(rows_shown):,} more that stay as they are (--full lists them)"
             yield ""
 
     def linked_from(self, document: Document) -> Iterator[str]:
-        linked = document["linked_from"]
-        entries = linked["entries"]
-        if not entries and not linked["recorded_as_ours"]:
+        rows = document["linked_from"]
+        entries = rows["entries"]
+        if not entries and not rows["recorded_as_ours"]:
             return
-        ours = linked["recorded_as_ours"]
+        ours = rows["recorded_as_ours"]
         yield self.title(f"linked from {len(entries):,} {'entry' if len(entries) == 1 else 'entries'}; {count(ours, 'link')} to it ours")
         for entry in entries if self.full else entries[:FEW]:
             absent = "absent, " if entry["declared"] == "absent" else ""
@@ -112,8 +112,8 @@ class _Look:
             yield f"  {sign(words.describe_action(change), self.color)}{target}{f' ({about})' if about else ''}".rstrip()
             yield from (f"      {line}" for line in (*describe_history((change,)), *words.describe_details(change)))
             if change["limits"]:
-                named = {name if name.startswith("rule.") else f"limits.{name}": limit for name, limit in change["limits"].items()}
-                yield f"      counts against {', '.join(f'{name} ({limit})' for name, limit in named.items())}"
+                limits = {name if name.startswith("rule.") else f"limits.{name}": limit for name, limit in change["limits"].items()}
+                yield f"      counts against {', '.join(f'{name} ({limit})' for name, limit in limits.items())}"
         if not self.full and len(plan["changes"]) > FEW:
             yield f"  and {len(plan['changes']) - FEW:,} more (--full lists them)"
         if plan["needs"]:
@@ -165,9 +165,9 @@ def _say_live(live: Document | None) -> str:
 
 
 def _say_rule(rule: Document) -> str:
-    asked = "; ".join(f"{key}: {clean(text)}" for key, text in rule.items() if key not in ("source", "matching", "having") and text)
+    conditions = "; ".join(f"{key}: {clean(text)}" for key, text in rule.items() if key not in ("source", "matching", "having") and text)
     number = f"; {rule['matching']:,} match, {rule['having']:,} have it" if "matching" in rule else ""
-    return f"{words.describe_place(rule['source'])}; {asked or 'whom it includes'}{number}"
+    return f"{words.describe_place(rule['source'])}; {conditions or 'whom it includes'}{number}"
 
 
 def _list_guards(document: Document) -> Iterator[str]:
@@ -182,16 +182,16 @@ def _list_guards(document: Document) -> Iterator[str]:
 
 
 def _say_field(field: Document, document: Document) -> str:
-    declared, live = show_value(field["declared"]), show_value(field["live"])
+    value, live = show_value(field["declared"]), show_value(field["live"])
     if not field["claimed"]:
         text = f"live {live}; not written, so not ours"
     elif field["same"]:
-        text = f"declared {declared}, and live"
+        text = f"declared {value}, and live"
     elif document["live"] is None:
-        text = f"declared {declared}; not live"
+        text = f"declared {value}; not live"
     else:
         inside = show_inside({"path": "", "before": field["live"], "after": field["declared"], "cause": None})
-        text = f"declared {declared}, live {live}{f'; to it: {inside}' if inside else ''}"
+        text = f"declared {value}, live {live}{f'; to it: {inside}' if inside else ''}"
     run = f", by run {clean(field['run'])} at {clean(field['at'])}" if field["run"] else ""
     never = field["applied"] == Applied.NEVER
     applied = f"applied: {field['applied']}{', of which only a digest is left' if field['applied'] == Applied.OTHER else ''}{run}"
@@ -223,8 +223,8 @@ def _say_decision(link: Document, document: Document) -> str:
     if "rule" not in link:
         return DECIDES[link["decides"]] if document["declared"] else "nothing declares this"
     matches, by_name = link["rule"]["matches"], link["rule"]["by_name"]
-    said = "" if matches is None else f": {_MATCHES[matches, by_name]}"
-    return f"{DECIDES[Authority.RULE]} ({words.describe_place(link['rule']['source'])}){said}"
+    matching = "" if matches is None else f": {_MATCHES[matches, by_name]}"
+    return f"{DECIDES[Authority.RULE]} ({words.describe_place(link['rule']['source'])}){matching}"
 
 
 def _name_changes(changes: Sequence[Document]) -> str:

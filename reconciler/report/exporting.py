@@ -13,9 +13,9 @@ from reconciler.kinds import KINDS
 from reconciler.report.terminal import clean
 
 
-def list_written(written: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def list_written(counts_by_section: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """A line for each file that has something new in it."""
-    for path, counts in written.items():
+    for path, counts in counts_by_section.items():
         yield f"{path}: {count_sections(counts) or 'nothing is live'}"
 
 

@@ -38,7 +38,7 @@ def runs_as_json(runs: Sequence[Run]) -> str:
 
 def run_as_json(one: OneRun) -> str:
     """One object."""
-    rows = [{name: value for name, value in asdict(done).items() if name != "met"} for done in one.changes]
+    rows = [{name: value for name, value in asdict(change).items() if name != "met"} for change in one.changes]
     undo = one.undoable and {**asdict(one.undoable), "until": format_time(one.undoable.until)}
     return deep({**document(one.run), "undo": undo, "changes": rows})
 
@@ -61,9 +61,9 @@ def run_as_text(one: OneRun, *, color: bool = False) -> Iterator[str]:
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         if text:
             yield guard(f"{name.replace('_', ' ')}: {clean(text)}")
-    for done in one.changes:
-        fields = paint(f" ({clean(', '.join(done.fields))})", DIM, color) if done.fields else ""
-        yield outcome_line(Outcome(done.action, done.address, done.target, done.outcome), color=color) + fields
+    for change in one.changes:
+        fields = paint(f" ({clean(', '.join(change.fields))})", DIM, color) if change.fields else ""
+        yield outcome_line(Outcome(change.action, change.address, change.target, change.outcome), color=color) + fields
 
 
 def _say_undoable(undoable: Undoable) -> str:

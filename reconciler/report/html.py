@@ -100,8 +100,8 @@ def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None
         if before == after:
             yield field["path"], None, None, HIDDEN, cause or ""
             continue
-        created = change["action"] == Action.CREATE and field["before"] is None
-        yield field["path"], None if created else before, after, "" if created else show_inside(field), cause or ""
+        is_new = change["action"] == Action.CREATE and field["before"] is None
+        yield field["path"], None if is_new else before, after, "" if is_new else show_inside(field), cause or ""
 
 
 def _cut(value: str) -> str:

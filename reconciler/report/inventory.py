@@ -37,8 +37,8 @@ def render(inventory: Inventory, form: str, head: str = "") -> str:
 def _mask(inventory: Inventory) -> Inventory:
     """The same, with names as they may be shown."""
 
-    def name(written: str) -> str:
-        return show_name(inventory.kind.name, written, inventory.app_id)
+    def name(text: str) -> str:
+        return show_name(inventory.kind.name, text, inventory.app_id)
 
     rows = [replace(row, name=name(row.name), alike=[*map(name, row.alike)]) for row in inventory.rows]
     return replace(inventory, rows=rows, admins=hide(dict(inventory.admins), False))
@@ -63,8 +63,8 @@ def summary(inventory: Inventory) -> str:
 
 def table(inventory: Inventory, _: str) -> str:
     """CSV in UTF-8 that a spreadsheet can open: no cell is a formula."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
     least = [f"{count.where} (at least)" if count.least else count.where for count in inventory.kind.uses.counts]
     last = ("last applied", "by", "dead", "like", *_DUE[inventory.due])
     writer.writerow([inventory.kind.name, "id", "manifest", "declared at", *least, *last])
@@ -75,7 +75,7 @@ def table(inventory: Inventory, _: str) -> str:
         cells = [document["last_applied"] or "", document["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
         due = [str(document["due"]["since"] or ""), ", ".join(document["due"]["held_by"])] if "due" in document else []
         writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *counts, *cells, *due]))
-    return written.getvalue()
+    return out.getvalue()
 
 
 def _cell(value: str) -> str:

@@ -18,9 +18,9 @@ _UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The document as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
-    written = deep(document)
+    copy = deep(document)
     alike = "".join(sorted({char for text in _invisible(document) for char in text if not char.isascii()}))
-    return re.sub(f"[{re.escape(alike)}]", lambda match: _escape(match[0]), written) if alike else written
+    return re.sub(f"[{re.escape(alike)}]", lambda match: _escape(match[0]), copy) if alike else copy
 
 
 def deep(value: Any) -> str:

@@ -39,8 +39,8 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole comment. It says what is left out of it."""
     sections = risk.by_risk(document["changes"])
     room = LONGEST - size_of(_top(document, way.head, 10**9))
-    text, hidden = lay_out(room, [*_refusals(document), *_notes(document), *_changes(sections)], [*_lists(sections)])
-    return _top(document, way.head, hidden) + text
+    text, number_hidden = lay_out(room, [*_refusals(document), *_notes(document), *_changes(sections)], [*_lists(sections)])
+    return _top(document, way.head, number_hidden) + text
 
 
 # ── foreign text ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -71,7 +71,7 @@ def _cell(name: str) -> str:
 
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _top(document: PlanDocument, head: str, hidden: int) -> str:
+def _top(document: PlanDocument, head: str, number_hidden: int) -> str:
     policy = [f"> **policy:** {prose(words.cut(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
     parts = [
         f"{MARKER}\n### {prose(words.describe_plan(document))}\n",
@@ -79,14 +79,14 @@ def _top(document: PlanDocument, head: str, hidden: int) -> str:
         "\n".join(policy),
         _outcome(document),
         _table(document),
-        _facts(document, hidden),
+        _facts(document, number_hidden),
     ]
     return "\n".join(part for part in parts if part)
 
 
 def _outcome(document: PlanDocument) -> str:
-    refused = len(document["refused"])
-    verdict = f"**Refused: {words.describe_verdict(document)}, for {count(refused, 'reason')}.** " if refused else ""
+    number = len(document["refused"])
+    verdict = f"**Refused: {words.describe_verdict(document)}, for {count(number, 'reason')}.** " if number else ""
     return f"{verdict}{prose(words.summarize(document))}\n"
 
 
@@ -110,7 +110,7 @@ def count_up(what: str, counters: Mapping[str, Counter[str]], order: Iterable[st
     return head + "".join(f"| {name} | {' | '.join(f'{n:,}' if n else '' for n in numbers)} |\n" for name, numbers in rows)
 
 
-def _facts(document: PlanDocument, hidden: int) -> str:
+def _facts(document: PlanDocument, number_hidden: int) -> str:
     number, people = words.count_losing(document)
     paths = [code(words.cut(path, 100)) for path in words.declared_in(document)]
     beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
@@ -121,7 +121,9 @@ def _facts(document: PlanDocument, hidden: int) -> str:
         f"- **Declared in** {', '.join(paths[:MOST_PATHS])}{beyond}" if paths else "",
         f"- **Partial plan:** {code(words.cut(scope))}; the rest is left as it is" if scope else "",
         f"- {words.SAVED}" if "applicable" in document else "",
-        f"- **Not all of it fits here:** {hidden:,} lines are left out; the HTML and JSON reports are complete" if hidden else "",
+        f"- **Not all of it fits here:** {number_hidden:,} lines are left out; the HTML and JSON reports are complete"
+        if number_hidden
+        else "",
     )
     return "".join(f"{fact}\n" for fact in facts if fact)
 

@@ -29,19 +29,19 @@ class _Look:
         if not rows:
             return
         yield paint(f"{heading} ({len(rows):,}):", style, self.color)
-        shown = rows if self.full else rows[:ROWS]
-        yield from (f"  {row}" for row in shown)
-        if len(shown) < len(rows):
-            yield f"  and {len(rows) - len(shown):,} more (--full lists them)"
+        first = rows if self.full else rows[:ROWS]
+        yield from (f"  {row}" for row in first)
+        if len(first) < len(rows):
+            yield f"  and {len(rows) - len(first):,} more (--full lists them)"
         yield ""
 
     def changes(self, rows: Sequence[Document], key: str) -> list[str]:
         return [f"{sign(row['action'], self.color)} {_name_ends(row)}: {clean(row[key])}" for row in rows]
 
     def names(self, addresses: Sequence[str]) -> str:
-        shown = addresses if self.full else addresses[:NAMES]
-        more = len(addresses) - len(shown)
-        return ", ".join(map(clean, shown)) + (f" and {more:,} more" if more else "")
+        first = addresses if self.full else addresses[:NAMES]
+        more = len(addresses) - len(first)
+        return ", ".join(map(clean, first)) + (f" and {more:,} more" if more else "")
 
 
 def lines(document: Document, *, full: bool = False, color: bool = False) -> Iterator[str]:
@@ -91,8 +91,8 @@ def _kill(document: Document, look: _Look) -> Iterator[str]:
         return
     yield f"Killed after write {kill['after']:,} of {kill['of']:,}, before its answer came:"
     if kill["ledger"] is not None:
-        known = ", ".join(f"{number:,} {word}" for word, number in sorted(kill["ledger"].items()))
-        yield f"  the ledger has {known}"
+        rows = ", ".join(f"{number:,} {word}" for word, number in sorted(kill["ledger"].items()))
+        yield f"  the ledger has {rows}"
     after = kill["next"]
     calls = sum(after["calls"].values())
     if calls:
@@ -104,10 +104,10 @@ def _kill(document: Document, look: _Look) -> Iterator[str]:
 
 
 def _describe_left(after: Document) -> str:
-    left = [count(after["left"], "change")] if after["left"] else []
-    left += [f"{after['unproven']:,} unproven"] if after["unproven"] else []
-    left += [f"{len(after['refused']):,} refused"] if after["refused"] else []
-    return f"then {', '.join(left)} left" if left else "then nothing is left"
+    parts = [count(after["left"], "change")] if after["left"] else []
+    parts += [f"{after['unproven']:,} unproven"] if after["unproven"] else []
+    parts += [f"{len(after['refused']):,} refused"] if after["refused"] else []
+    return f"then {', '.join(parts)} left" if parts else "then nothing is left"
 
 
 def _rests(document: Document, look: _Look) -> Iterator[str]:
@@ -127,5 +127,5 @@ def _summarize(document: Document) -> str:
     parts = [f"{summary[key]:,} {word}" for key, word in words.items() if summary[key] or key in ("applied", "failed")]
     parts += [f"{count(len(document['gates']), 'gate')} refused"] if document["gates"] else []
     rests = len(document["rests_on"])
-    left = "a second plan is empty" if again["empty"] else f"{count(len(again['changes']), 'change')} left"
-    return f"Rehearsal: {', '.join(parts)}; {left}; rests on {count(rests, 'assumption')}."
+    rest = "a second plan is empty" if again["empty"] else f"{count(len(again['changes']), 'change')} left"
+    return f"Rehearsal: {', '.join(parts)}; {rest}; rests on {count(rests, 'assumption')}."

@@ -46,8 +46,8 @@ def by_risk(changes: Sequence[ChangeDocument]) -> Mapping[str, Sequence[Row]]:
     def heading(change: ChangeDocument) -> str:
         return TUG if is_tug(change) else (_FIX if "moved" in change else "") + _HEADINGS.get(change["action"], first)
 
-    ordered = sorted(changes, key=lambda change: (not is_tug(change), ranks.get(change["action"], -1)))
-    groups = groupby(ordered, key=heading)
+    in_order = sorted(changes, key=lambda change: (not is_tug(change), ranks.get(change["action"], -1)))
+    groups = groupby(in_order, key=heading)
     return {heading: [*_rows([*group])] for heading, group in groups}
 
 

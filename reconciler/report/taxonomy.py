@@ -34,11 +34,11 @@ def mask(taxonomy: Taxonomy) -> Taxonomy:
 
 
 def _mask(taxonomy: Taxonomy, term: Term) -> Term:
-    def name(written: str) -> str:
-        return show_blanks(show_name(taxonomy.kind.name, written, taxonomy.app_id)) if written else ""
+    def name(text: str) -> str:
+        return show_blanks(show_name(taxonomy.kind.name, text, taxonomy.app_id)) if text else ""
 
-    def text(written: str) -> str:
-        return str(hide(" ".join(written.split()), False))
+    def text(value: str) -> str:
+        return str(hide(" ".join(value.split()), False))
 
     return replace(
         term,
@@ -129,14 +129,14 @@ def _anchors(taxonomy: Taxonomy) -> Mapping[str, str]:
 def _name_anchors(taxonomy: Taxonomy) -> Mapping[str, str]:
     """`tag-vip` of the thing that is called so: what can be clicked, and pasted into a chat."""
     anchors: dict[str, str] = {}
-    used: set[str] = set()
+    taken_names: set[str] = set()
     for name in dict.fromkeys(term.name for term in taxonomy.terms):
         plain = anchor = f"{taxonomy.kind.name}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'x'}"
         number = 1
-        while anchor in used:
+        while anchor in taken_names:
             number += 1
             anchor = f"{plain}-{number}"
-        used.add(anchor)
+        taken_names.add(anchor)
         anchors[name] = anchor
     return anchors
 
@@ -163,7 +163,7 @@ def _code(name: str) -> str:
 def as_page(taxonomy: Taxonomy, head: str) -> str:
     """One self-contained page; `head` says when it was made, and of what."""
     taxonomy = mask(taxonomy)
-    counted = sorted((term for term in taxonomy.terms if term.total), key=lambda term: (-term.total, term.name))
+    terms = sorted((term for term in taxonomy.terms if term.total), key=lambda term: (-term.total, term.name))
     files = list(dict.fromkeys(term.mark.file for term in taxonomy.terms if term.mark))
     owners = [owner for owner in _by_owner(taxonomy.terms) if owner]
     places = [each.where for each in taxonomy.kind.uses.counts]
@@ -179,9 +179,9 @@ def as_page(taxonomy: Taxonomy, head: str) -> str:
         anchors=_name_anchors(taxonomy),
         dated=any(term.since is not None for term in taxonomy.terms),
         places=places,
-        bars=counted[:BARS],
-        rest=counted[BARS:],
-        most=counted[0].total if counted else 0,
+        bars=terms[:BARS],
+        rest=terms[BARS:],
+        most=terms[0].total if terms else 0,
     )
 
 

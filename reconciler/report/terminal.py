@@ -27,8 +27,8 @@ def clean(text: str) -> str:
 
 def _escape(char: str) -> str:
     code = ord(char)
-    if named := _NAMED.get(char):
-        return named
+    if name := _NAMED.get(char):
+        return name
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -56,8 +56,8 @@ def lines(document: PlanDocument, way: Way = PLAIN, color: bool = False, width: 
 
 def _header(document: PlanDocument, look: _Look) -> Iterator[str]:
     workspace, paths = document["workspace"], words.declared_in(document)
-    declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
-    yield look.paint(f"{words.describe_report(document)} {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
+    where = f", declared in {', '.join(map(clean, paths))}" if paths else ""
+    yield look.paint(f"{words.describe_report(document)} {clean(workspace['app_id'])} ({clean(workspace['region'])}){where}", BOLD)
     if scope := words.describe_scope(document):
         yield look.paint(f"partial plan: {scope}; the rest is left as it is", YELLOW)
     if "applicable" in document:
@@ -123,11 +123,11 @@ def _note(note: NoteDocument, look: _Look) -> str:
 
 
 def _refusals(document: PlanDocument, look: _Look) -> Iterator[str]:
-    refused = document["refused"]
-    if not refused:
+    rows = document["refused"]
+    if not rows:
         return
-    yield look.paint(f"REFUSED: {words.describe_verdict(document)}, for {count(len(refused), 'reason')}", f"{BOLD};{RED}")
-    for refusal in refused:
+    yield look.paint(f"REFUSED: {words.describe_verdict(document)}, for {count(len(rows), 'reason')}", f"{BOLD};{RED}")
+    for refusal in rows:
         yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
         if approve := refusal.get("approve"):
             # A look for drift takes no approval.

@@ -185,8 +185,8 @@ def summarize(document: PlanDocument) -> str:
         return "No changes. Nothing of the run is left to take back."
     if unproven := document.get("unproven"):
         return f"No changes now: {count(len(unproven), 'thing')} unproven or held back, see above."
-    settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
-    return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
+    is_settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
+    return "No changes. The workspace is as declared" + ("." if is_settled else ", apart from what is noted above.")
 
 
 def _summarize_drift(drift: DriftDocument) -> str:
@@ -196,13 +196,13 @@ def _summarize_drift(drift: DriftDocument) -> str:
     if drift.get("blind"):
         return "Nothing can be said of this workspace."
     beyond = f" Nothing can be said of {_count_entries(drift['refused'])}." if drift.get("refused") else ""
-    ignored = f" {count(drift['ignored'], 'place')} ignored by the policy." if drift.get("ignored") else ""
+    also = f" {count(drift['ignored'], 'place')} ignored by the policy." if drift.get("ignored") else ""
     beyond += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
     if not drift["recorded"]:
         reason = "No apply or adoption is on record under this name, so nobody can say what drifted."
-        return f"Unrecorded: {differences or 'no differences'}. {reason}{beyond}{ignored}"
+        return f"Unrecorded: {differences or 'no differences'}. {reason}{beyond}{also}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
-    return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{ignored}{pending}"
+    return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{also}{pending}"
 
 
 def describe_report(document: PlanDocument) -> str:

@@ -120,8 +120,8 @@ class Absorber:
         self.ws.store.put("admin", {"id": str(admin["id"]), "seq": seq, "name": admin.get("name"), "email": admin.get("email")})
 
     def _seq(self, kind: str, id: object) -> int:
-        known = self.ws.store.get(kind, id)
-        return int(known["seq"]) if known else self.ws.number()
+        row = self.ws.store.get(kind, id)
+        return int(row["seq"]) if row else self.ws.number()
 
     def _take_tags(self, exchange: Exchange, _: object) -> None:
         self.lists_read.add("tags")
@@ -142,8 +142,8 @@ class Absorber:
         blank: Doc = {"description": None, "options": None, "messenger_writable": False, "archived": False, "admin_id": None}
         blank |= {"created_at": now, "updated_at": now}
         names = ("name", "model", "data_type", *blank)
-        shown = {name: body[name] for name in names if name in body}
-        self.ws.store.put("attribute", blank | shown | {"id": str(body["id"]), "seq": self._seq("attribute", body["id"])})
+        values = {name: body[name] for name in names if name in body}
+        self.ws.store.put("attribute", blank | values | {"id": str(body["id"]), "seq": self._seq("attribute", body["id"])})
 
     def _take_contacts(self, exchange: Exchange, _: object) -> None:
         for contact in exchange.answer.get("data") or ():
@@ -199,26 +199,26 @@ class Absorber:
     def _put_contact(self, body: Doc) -> None:
         id, seq = str(body["id"]), self._seq("contact", body["id"])
         old = self.ws.store.get("contact", id) or {"rank": seq, "tags": {}, "companies": {}}
-        shown = {name: value for name, value in body.items() if name not in _LISTS and name in _KEPT and value is not None}
+        values = {name: value for name, value in body.items() if name not in _LISTS and name in _KEPT and value is not None}
         owner, avatar = body.get("owner_id"), body.get("avatar")
         image = avatar.get("image_url") if isinstance(avatar, dict) else avatar
         more = {"owner_id": None if owner is None else str(owner), "avatar": image, "location": body.get("location") or {}}
         links = {name: old[name] for name in ("tags", "companies", "rank")}
         contact = {"id": id, "seq": seq, "custom_attributes": dict(body.get("custom_attributes") or {}), "role": "user"} | links
-        self.ws.store.put("contact", contact | shown | {name: value for name, value in more.items() if value})
+        self.ws.store.put("contact", contact | values | {name: value for name, value in more.items() if value})
         for name in ("tags", "companies"):
             part = body.get(name) or {}
             count = part.get("total_count")
             self._link(id, name, {str(row["id"]): None for row in part.get("data") or ()}, count=count if isinstance(count, int) else None)
 
-    def _link(self, contact_id: str, name: str, shown: Mapping[str, Any], count: int | None = None) -> None:
+    def _link(self, contact_id: str, name: str, item: Mapping[str, Any], count: int | None = None) -> None:
         """What a contact is linked to, as far as an answer shows it; `count`: how many there are."""
         contact = self.ws.store.get("contact", contact_id)
         if contact is None:
             return
         default = [contact.get("updated_at"), self.ws.admin()["id"]] if name == "tags" else contact.get("updated_at")
-        old = contact[name] if count is None or count > len(shown) else {id: how for id, how in contact[name].items() if id in shown}
-        fresh = {id: how or old.get(id) or default for id, how in shown.items()}
+        old = contact[name] if count is None or count > len(item) else {id: how for id, how in contact[name].items() if id in item}
+        fresh = {id: how or old.get(id) or default for id, how in item.items()}
         if count is not None:
             self._links[name, contact_id] = count
         self.ws.store.put("contact", contact | {name: {**old, **fresh}})
@@ -227,11 +227,11 @@ class Absorber:
         """Somebody who was merged into another one is known by that, under the name that was asked for."""
         target = _CANONICAL.search(link)
         *_, before, name = path.split("/")
-        known = {"external_id": name} if before == "find_by_external_id" else {"id": name}
+        key = {"external_id": name} if before == "find_by_external_id" else {"id": name}
         if target:
-            id = known.get("id") or people.new_id(self.ws)
+            id = key.get("id") or people.new_id(self.ws)
             blank = {"seq": self.ws.number(), "rank": 0, "role": "lead", "custom_attributes": {}, "tags": {}, "companies": {}}
-            self.ws.store.put("contact", blank | known | {"id": id, "merged_into": target[1]})
+            self.ws.store.put("contact", blank | key | {"id": id, "merged_into": target[1]})
 
     def put_archived(self, contact: Doc) -> None:
         """Somebody who is taken to be in the archive, unless an answer showed them."""
@@ -251,13 +251,13 @@ class Absorber:
         name = plan.get("name") if isinstance(plan, dict) else plan
         if name and not self.ws.store.table("plan").ids("name", name):
             self.ws.store.put("plan", {"id": str(plan.get("id")), "seq": self.ws.number(), "name": name})
-        carried = (body.get("tags") or {}).get("tags") or ()
-        self._put_tags(carried)
-        tags = {str(tag["id"]): body.get("updated_at") for tag in carried}
+        rows = (body.get("tags") or {}).get("tags") or ()
+        self._put_tags(rows)
+        tags = {str(tag["id"]): body.get("updated_at") for tag in rows}
         blank = {"company_id": id, "name": None, "remote_created_at": None, "created_at": None, "updated_at": None}
-        shown = {name: value for name, value in body.items() if name not in _LISTS and value is not None}
+        values = {name: value for name, value in body.items() if name not in _LISTS and value is not None}
         parts = {"custom_attributes": dict(body.get("custom_attributes") or {}), "tags": tags, "plan": name or None}
-        self.ws.store.put("company", blank | shown | parts | {"id": id, "seq": self._seq("company", id)})
+        self.ws.store.put("company", blank | values | parts | {"id": id, "seq": self._seq("company", id)})
         self._users[id] = int(body.get("user_count") or 0)
 
     def _take_conversations(self, exchange: Exchange, _: object) -> None:
@@ -267,8 +267,8 @@ class Absorber:
     def _put_conversation(self, body: Doc) -> None:
         rows = (body.get("tags") or {}).get("tags") or ()
         self._put_tags(rows)
-        carried = {str(row["id"]): [row.get("applied_at"), (row.get("applied_by") or {}).get("id")] for row in rows}
-        doc = {"id": str(body["id"]), "seq": self._seq("conversation", body["id"]), "tags": carried, "created_at": body.get("created_at")}
+        stamps = {str(row["id"]): [row.get("applied_at"), (row.get("applied_by") or {}).get("id")] for row in rows}
+        doc = {"id": str(body["id"]), "seq": self._seq("conversation", body["id"]), "tags": stamps, "created_at": body.get("created_at")}
         self.ws.store.put("conversation", doc)
 
     def _take_content(self, exchange: Exchange, _: object) -> None:
@@ -286,10 +286,10 @@ class Absorber:
                 unseen = users - len(contacts.ids("company_user", id))
                 self.ws.store.put("company", companies.docs[id] | {"unseen_users": max(unseen, 0)})
         for (name, id), count in self._links.items():
-            held = contacts.docs[id][name] if id in contacts.docs else {}
-            if id in contacts.docs and len(held) < count:
-                unseen_ends = {f"unseen{n}": held.get("", [None, None]) for n in range(count - len(held))}
-                self.ws.store.put("contact", contacts.docs[id] | {name: {**held, **unseen_ends}})
+            links = contacts.docs[id][name] if id in contacts.docs else {}
+            if id in contacts.docs and len(links) < count:
+                unseen_ends = {f"unseen{n}": links.get("", [None, None]) for n in range(count - len(links))}
+                self.ws.store.put("contact", contacts.docs[id] | {name: {**links, **unseen_ends}})
 
 
 _KEPT = people.FIELDS | {"id"}

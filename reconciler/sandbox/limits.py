@@ -19,12 +19,12 @@ class Limits:
         """Count one call, under the lock of the store. Returns the headers to send; raises Refusal, with the headers, beyond the limit."""
         limit = ws.settings.rate_limit
         window = ws.clock() // WINDOW
-        used = self._used + 1 if window == self._window else 1
-        self._window, self._used = window, used
+        calls = self._used + 1 if window == self._window else 1
+        self._window, self._used = window, calls
         # Without a limit of its own the sandbox never refuses a call, and never says that few are left.
-        remaining = DOCUMENTED - used % (DOCUMENTED // 2) if limit is None else max(limit - used, 0)
+        remaining = DOCUMENTED - calls % (DOCUMENTED // 2) if limit is None else max(limit - calls, 0)
         numbers = {"Limit": limit or DOCUMENTED, "Remaining": remaining, "Reset": (window + 1) * WINDOW}
         headers: dict[str, str | None] = {f"X-RateLimit-{name}": str(number) for name, number in numbers.items()}
-        if limit is not None and used > limit:
+        if limit is not None and calls > limit:
             raise Refusal(429, "rate_limit_exceeded", f"Exceeded rate limit of {limit} in {WINDOW}_seconds", headers)
         return headers

@@ -158,9 +158,9 @@ def _put_company(ws: Workspace, entry: Doc) -> None:
     if not isinstance(entry.get("company_id"), str):
         raise ValueError(f"a company needs a company_id that is a text: {entry!r}")
     company = _ensure_company(ws, entry["company_id"], entry.get("id"))
-    custom, tagged = _ensure_attributes(ws, entry, "company"), _ensure_tags(ws, entry, "a company")
+    custom, tag_ids = _ensure_attributes(ws, entry, "company"), _ensure_tags(ws, entry, "a company")
     companies.learn_plan(ws, entry.get("plan"))
-    parts = {"custom_attributes": company["custom_attributes"] | custom, "tags": company["tags"] | tagged}
+    parts = {"custom_attributes": company["custom_attributes"] | custom, "tags": company["tags"] | tag_ids}
     ws.store.put("company", company | entry | {"id": company["id"]} | parts)
 
 
@@ -213,8 +213,8 @@ def _put_tagged(kind: str, ws: Workspace, entry: Doc) -> None:
     ids = list(_ensure_tags(ws, entry, kind))
     for _ in range(int(entry.get("count", 1))):
         number = ws.store.number(kind)
-        stamps, born = dict.fromkeys(ids, [ws.clock(), ws.admin()["id"]]), entry.get("created_at", ws.clock())
-        doc = {"id": str(number), "seq": ws.number(), "tags": stamps, "type": entry.get("type", "article"), "created_at": born}
+        stamps, created_at = dict.fromkeys(ids, [ws.clock(), ws.admin()["id"]]), entry.get("created_at", ws.clock())
+        doc = {"id": str(number), "seq": ws.number(), "tags": stamps, "type": entry.get("type", "article"), "created_at": created_at}
         ws.store.put(kind, doc | {"title": entry.get("title", f"{kind} {number}")})
 
 

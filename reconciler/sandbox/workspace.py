@@ -96,8 +96,8 @@ class Settings:
         settings = {name: value for name, value in facts.items() if value is not None}
         words = [word for pair, word in _REWRITES.items() if pair in settings.items()]
         hides = {"shown": "list", "hidden": "all"}.get(str(settings.get("userless_tagged")), self.hide_userless)
-        known = {name: value for name, value in settings.items() if name in vars(self) and value != "cut"}
-        self.change(known | {"rewrites": " ".join(words) or self.rewrites, "hide_userless": hides})
+        own = {name: value for name, value in settings.items() if name in vars(self) and value != "cut"}
+        self.change(own | {"rewrites": " ".join(words) or self.rewrites, "hide_userless": hides})
 
 
 def is_live(doc: Doc) -> bool:
@@ -185,8 +185,8 @@ class Workspace:
             if len(self._built) > 64:
                 self._built.clear()
             self._built[name] = (stamp, build())
-        built: T = self._built[name][1]
-        return built
+        value: T = self._built[name][1]
+        return value
 
     def forget(self) -> None:
         """Drop what is not in the store."""

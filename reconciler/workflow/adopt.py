@@ -47,9 +47,9 @@ class Candidates:
     things: Mapping[Address, Live] = field(default_factory=dict)
 
 
-def read_addresses(written: Sequence[str], kinds: Kinds = KINDS) -> tuple[Address, ...]:
+def read_addresses(words: Sequence[str], kinds: Kinds = KINDS) -> tuple[Address, ...]:
     """Addresses as people write them, each once. Raises Usage."""
-    return tuple(dict.fromkeys(_read_address(text, kinds) for text in written))
+    return tuple(dict.fromkeys(_read_address(text, kinds) for text in words))
 
 
 def _read_address(text: str, kinds: Kinds) -> Address:

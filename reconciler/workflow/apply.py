@@ -46,61 +46,63 @@ from reconciler.workflow.ruling import Beside
 from reconciler.workflow.session import Session
 
 
-def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Approvals = NO_APPROVALS) -> Work:
+def prepare(session: Session, saved_plan: PlanDocument, manifest: Manifest, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan held against a fresh look at what it touches.
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
     """
     if session.memory and not session.memory.check(session.now(), session.runs):
         session = replace(session, memory=None)
-    refuse(hold_to_pin(planned_pin(saved), session.here))
-    if manifest.digest != saved["manifest"]["digest"]:
+    refuse(hold_to_pin(planned_pin(saved_plan), session.here))
+    if manifest.digest != saved_plan["manifest"]["digest"]:
         text = "the manifest is not the one that was planned, or a variable in it has another value; plan again"
-        raise StalePlan(text, _compare_manifest(session, saved, manifest, approvals))
+        raise StalePlan(text, _compare_manifest(session, saved_plan, manifest, approvals))
     manifest, _, refusals = govern(manifest, approvals)
-    refused = check_refusals(saved, manifest, approvals, session.now(), refusals)
-    plan, comparison, carriers = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
-    work = hold_work(saved, (plan, comparison), manifest, approvals, refused, session.context)
+    standing = check_refusals(saved_plan, manifest, approvals, session.now(), refusals)
+    plan, comparison, carriers = _plan_again(session, saved_plan, manifest, approvals.valid(manifest, session.now()))
+    work = hold_work(saved_plan, (plan, comparison), manifest, approvals, standing, session.context)
     return replace(work, carriers=carriers)
 
 
-def _compare_manifest(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Approvals) -> tuple[Unlike, ...]:
+def _compare_manifest(session: Session, saved_plan: PlanDocument, manifest: Manifest, approvals: Approvals) -> tuple[Unlike, ...]:
     """A saved plan against that of another manifest; nothing where it cannot be made, or is no plan of the whole way to that manifest."""
-    if saved.get("moved") or saved.get("rules") or "rest" in saved:
+    if saved_plan.get("moved") or saved_plan.get("rules") or "rest" in saved_plan:
         return ()
     with suppress(ReconcilerError):
-        now = propose(session, manifest, read_scope(saved), approvals).plan
-        return compare_with_now(session.kinds, saved, now)
+        now = propose(session, manifest, read_scope(saved_plan), approvals).plan
+        return compare_with_now(session.kinds, saved_plan, now)
     return ()
 
 
 def _plan_again(
-    session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]
+    session: Session, saved_plan: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]
 ) -> tuple[Plan, Comparison, Carriers]:
     """A fresh plan of what a saved one touches, each thing seen as surely as its changes ask for; and who carries what goes."""
     app_id = session.here.app_id
-    notes = [*(note for note in saved["notes"] if note["topic"] == WAITING), *saved.get("unproven", ())]
+    notes = [*(note for note in saved_plan["notes"] if note["topic"] == WAITING), *saved_plan.get("unproven", ())]
     late = {address for note in notes if (address := note["address"])}
-    names = list_touched(saved) | late
+    names = list_touched(saved_plan) | late
     part = narrow(session.kinds, manifest, lambda a: show_address(a, app_id) in names)
     addresses = {name: a for a in part.resources if (name := show_address(a, app_id)) in names}
-    scope = replace(read_scope(saved), entries=frozenset(addresses.values()) if "rest" in saved else None)
-    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], addresses), fresh=session.context.strong_reads is not None)
+    scope = replace(read_scope(saved_plan), entries=frozenset(addresses.values()) if "rest" in saved_plan else None)
+    certain = choose_reads(
+        session.kinds, part, read_touches(saved_plan["changes"], addresses), fresh=session.context.strong_reads is not None
+    )
     certain = replace(certain, things=certain.things | {addresses[name] for name in late & addresses.keys()})
-    agreement = Agreement(approvals, frozenset(map(subject_in, saved["changes"])))
+    agreement = Agreement(approvals, frozenset(map(subject_in, saved_plan["changes"])))
     recorded = recall(session, manifest, approvals)
-    days = saved.get("rules", {})
-    beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved.get("retry")), writes=True)
+    days = saved_plan.get("rules", {})
+    beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved_plan.get("retry")), writes=True)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreement=agreement, beside=beside)
-    comparison = hold_to_planned(comparison, saved)
-    comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
+    comparison = hold_to_planned(comparison, saved_plan)
+    comparison = leave_rest(keep_drift(comparison, session.now()) if saved_plan.get("moved") else comparison, saved_plan)
     comparison, carriers = with_members(session, comparison)
-    if session.ledger and not saved.get("moved"):
-        comparison = with_carriers(session, comparison, {**read_ids(saved, manifest, app_id), **comparison.live.pairs}, scope)
-    sources, planned = {change["address"] for change in saved["changes"]}, comparison.difference.changes
+    if session.ledger and not saved_plan.get("moved"):
+        comparison = with_carriers(session, comparison, {**read_ids(saved_plan, manifest, app_id), **comparison.live.pairs}, scope)
+    sources, changes_then = {change["address"] for change in saved_plan["changes"]}, comparison.difference.changes
     # Who carries what gets another name is shown, and no gate rests on it.
-    indexes = {i for i, c in enumerate(planned) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
-    ours, rest = (tuple(c for i, c in enumerate(planned) if (i in indexes) is mine) for mine in (True, False))
+    indexes = {i for i, c in enumerate(changes_then) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
+    ours, rest = (tuple(c for i, c in enumerate(changes_then) if (i in indexes) is mine) for mine in (True, False))
     carriers = {**imaging.read_kept(session, ours, carriers), **carriers}
     changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours), carriers).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))

@@ -55,8 +55,8 @@ def _of_pin(pin: Pin | None, answer: me.Me) -> Finding:
         return Finding("pin", State.NOTE, f"none: any token would be taken, this one is for {here}", now)
     if pin.app_id in (None, answer.here.app_id) and pin.region in (None, answer.here.region):
         return Finding("pin", State.OK, here)
-    expected = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
-    return Finding("pin", State.MEND, f"the token is for {here}, the pin for {expected}", "use the token of that workspace")
+    pin_words = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+    return Finding("pin", State.MEND, f"the token is for {here}, the pin for {pin_words}", "use the token of that workspace")
 
 
 def _of_reads(client: Client, kinds: Kinds) -> Finding:

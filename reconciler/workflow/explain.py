@@ -64,30 +64,30 @@ class Explained:
     people: Mapping[str, str]
 
 
-def explain_one(session: Session, manifest: Manifest, wanted: Address, approvals: Approvals) -> Explained:
+def explain_one(session: Session, manifest: Manifest, address_asked: Address, approvals: Approvals) -> Explained:
     """What an address means, from three sides. Reads only what is about it.
 
     Raises Refused for another workspace than the pin's, and ReconcilerError for an address that fits nothing, or several things.
     """
     refuse(hold_to_pin(manifest.pin, session.here))
     session = replace(session, memory=Memory())
-    address, live = _find_meant(session, manifest, wanted)
+    address, live = _find_meant(session, manifest, address_asked)
     if address in manifest.resources:
         scope = Scope(target=(str(address),), exact=frozenset({str(address)}))
-        planned = propose(session, manifest, scope, approvals, _list_rules(manifest, address.kind))
-        live = planned.live.of(address)
+        proposal = propose(session, manifest, scope, approvals, _list_rules(manifest, address.kind))
+        live = proposal.live.of(address)
     else:
-        planned = _propose_undeclared(session, manifest, live, approvals)
-    record = _find_record(planned.comparison, address, live)
+        proposal = _propose_undeclared(session, manifest, live, approvals)
+    record = _find_record(proposal.comparison, address, live)
     if address not in manifest.resources and live is None and record is None:
-        raise _fits_nothing(session, manifest, wanted, planned.comparison.recorded)
-    side = _look_around(session, planned.comparison, address, live, record)
-    sides = explain(wanted, address, planned.comparison, manifest, record, side)
-    drift, hidden = _find_drift(session, planned.comparison, address)
-    notes = (*(note for note in planned.plan.notes if note.address == address), *hidden)
-    refused = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in planned.plan.refused)
-    plan = replace(planned.plan, drift=drift, notes=notes, refused=refused)
-    limits = tuple(list_limits(session.kinds, planned.manifest, planned.live, change) for change in plan.changes)
+        raise _fits_nothing(session, manifest, address_asked, proposal.comparison.recorded)
+    side = _look_around(session, proposal.comparison, address, live, record)
+    sides = explain(address_asked, address, proposal.comparison, manifest, record, side)
+    drift, hidden_notes = _find_drift(session, proposal.comparison, address)
+    notes = (*(note for note in proposal.plan.notes if note.address == address), *hidden_notes)
+    refusals = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in proposal.plan.refused)
+    plan = replace(proposal.plan, drift=drift, notes=notes, refused=refusals)
+    limits = tuple(list_limits(session.kinds, proposal.manifest, proposal.live, change) for change in plan.changes)
     return Explained(sides, plan, limits, _name_people(session, sides))
 
 
@@ -97,33 +97,33 @@ def _is_of_others(refusal: Refusal, address: Address) -> bool:
 
 
 # ── which thing is meant ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _find_meant(session: Session, manifest: Manifest, wanted: Address) -> tuple[Address, Live | None]:
+def _find_meant(session: Session, manifest: Manifest, address_asked: Address) -> tuple[Address, Live | None]:
     """The entry that an address means, itself or by another name of the thing; else the live thing under its own address, if there is
     one."""
-    kind = session.kinds[wanted.kind]
-    names = _names_in(kind, wanted)
-    if address := wanted if wanted in manifest.resources else find_entry(kind, manifest, names):
+    kind = session.kinds[address_asked.kind]
+    names = _names_in(kind, address_asked)
+    if address := address_asked if address_asked in manifest.resources else find_entry(kind, manifest, names):
         return address, None
-    live = _find_live(session, wanted)
+    live = _find_live(session, address_asked)
     if live is None:
-        return find_entry(kind, manifest, names, by_fields=True) or wanted, None
+        return find_entry(kind, manifest, names, by_fields=True) or address_asked, None
     names_of_live = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
     return find_entry(kind, manifest, names_of_live) or live.address, live
 
 
-def _names_in(kind: Kind, wanted: Address) -> Names:
+def _names_in(kind: Kind, address: Address) -> Names:
     """What an address can name a thing by."""
-    if live_id := id_in(wanted):
+    if live_id := id_in(address):
         return [("id", live_id)] if "id" in kind.identity else []
-    return [(identity.field, wanted.key) for identity in kind.identities]
+    return [(identity.field, address.key) for identity in kind.identities]
 
 
-def _find_live(session: Session, wanted: Address) -> Live | None:
+def _find_live(session: Session, address: Address) -> Live | None:
     """The live thing of an address that nothing declares. Raises ReconcilerError for several."""
-    ((_, _, things),) = find_meant(session, session.kinds[wanted.kind], [wanted.key])
+    ((_, _, things),) = find_meant(session, session.kinds[address.kind], [address.key])
     if len(things) > 1:
-        name, ids = show_address(wanted, session.here.app_id), sorted(thing.id for thing in things)
-        now = f"name one by its id, as in {wanted.kind}/id:{ids[0]}" if "id" in session.kinds[wanted.kind].identity else "declare one"
+        name, ids = show_address(address, session.here.app_id), sorted(thing.id for thing in things)
+        now = f"name one by its id, as in {address.kind}/id:{ids[0]}" if "id" in session.kinds[address.kind].identity else "declare one"
         raise ReconcilerError(f"{name}: several live things (ids {', '.join(ids)}); {now}")
     return things[0] if things else None
 
@@ -136,18 +136,18 @@ def _find_record(comparison: Comparison, address: Address, live: Live | None) ->
     return None if live else next(iter(find_records(recorded, kind, address)), None)
 
 
-def _fits_nothing(session: Session, manifest: Manifest, wanted: Address, recorded: Recorded) -> ReconcilerError:
+def _fits_nothing(session: Session, manifest: Manifest, address_asked: Address, recorded: Recorded) -> ReconcilerError:
     """Neither declared, nor live, nor recorded: with what is like it."""
-    kind, app_id = session.kinds[wanted.kind], session.here.app_id
+    kind, app_id = session.kinds[address_asked.kind], session.here.app_id
     things = [thing.address for thing in list_all(session, kind.section)] if kind.whole else []
     names = {show_address(address, app_id) for address in (*manifest.resources, *things) if address.kind == kind.name}
     names |= {record.address for record in recorded.records.of_kind(kind.name)}
-    keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(wanted))) <= NEAR)
-    close = difflib.get_close_matches(wanted.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
+    keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(address_asked))) <= NEAR)
+    close = difflib.get_close_matches(address_asked.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
     unseen = f"; archived {kind.section} cannot be seen" if kind.archive and not kind.whole else ""
     mean = f"did you mean {' or '.join(f'{kind.name}/{key}' for key in close)}?"
     by_id = f", or as {kind.name}/id:ID" if "id" in kind.identity else ""
-    text = f"{show_address(wanted, app_id)}: neither declared, nor recorded, nor live{unseen}"
+    text = f"{show_address(address_asked, app_id)}: neither declared, nor recorded, nor live{unseen}"
     return ReconcilerError(f"{text}; {mean if close else f'write it as the manifest does{by_id}'}")
 
 
@@ -188,10 +188,10 @@ def _read_rules(
     kinds = session.kinds.under(session.facts)
     part = narrow(kinds, manifest, lambda address: address in rules)
     observer = Observer(session.client, kinds, session.tick, session.memory.sight.copy())
-    seen = observer.observe(part, session.here, session.window)
-    seen = with_members(session, observer, part, seen, recorded, Beside(rules))
-    things = {**around.things, **{name: things for name, things in seen.things.items() if things}}
-    return part, replace(around, things=things, pairs=seen.pairs, withheld=seen.withheld, members=seen.members)
+    snapshot = observer.observe(part, session.here, session.window)
+    snapshot = with_members(session, observer, part, snapshot, recorded, Beside(rules))
+    things = {**around.things, **{name: things for name, things in snapshot.things.items() if things}}
+    return part, replace(around, things=things, pairs=snapshot.pairs, withheld=snapshot.withheld, members=snapshot.members)
 
 
 def _observe(session: Session, kind: Kind, live: Live) -> Snapshot:
@@ -227,8 +227,8 @@ def _find_drift(session: Session, comparison: Comparison, address: Address) -> t
     if not mine:
         return None, ()
     comparison = replace(comparison, difference=Difference(tuple(mine)))
-    hidden = [note for note in keep_drift(comparison, session.now()).difference.notes if note.topic == HIDDEN]
-    return Drift(len(mine), 0, 0, recorded=True, ignored=len(hidden), trails=follow(session, comparison)), hidden
+    hidden_notes = [note for note in keep_drift(comparison, session.now()).difference.notes if note.topic == HIDDEN]
+    return Drift(len(mine), 0, 0, recorded=True, ignored=len(hidden_notes), trails=follow(session, comparison)), hidden_notes
 
 
 def _is_moved(change: Change) -> bool:

@@ -93,14 +93,14 @@ def export(session: Session, scope: ExportScope, manifest: Manifest | None = Non
     survey, notes = _survey(session, scope, manifest)
     things, kinds = survey.all_things, [session.kinds.by_section[section] for section in scope.sections]
     writer = EntryWriter(session.kinds, things, survey.links)
-    declared: set[str] = set()
+    sections: set[str] = set()
     changes: Sequence[Change] = ()
     if manifest:
         refuse(hold_to_pin(manifest.pin, session.here))
-        changes, declared = _meet(session, manifest, survey, writer)
+        changes, sections = _meet(session, manifest, survey, writer)
     entries = {}
     for kind in kinds:
-        entries[kind.section] = writer.write(kind, [thing for thing in survey.things[kind.name] if thing.id not in declared])
+        entries[kind.section] = writer.write(kind, [thing for thing in survey.things[kind.name] if thing.id not in sections])
     return Export(entries, writer.omissions, changes, notes)
 
 
@@ -126,13 +126,13 @@ def _survey(session: Session, scope: ExportScope, manifest: Manifest | None) -> 
 
 def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWriter) -> tuple[Sequence[Change], set[str]]:
     """What the manifest says otherwise than live, and the ids of what it declares; whoever writes entries is told of its own."""
-    kinds, listed = session.kinds, survey.all_things
+    kinds, all_things = session.kinds, survey.all_things
     if not survey.with_links:
         manifest = replace(manifest, resources={a: replace(r, links={}) for a, r in manifest.resources.items()})
     matches = Match()
     for kind in kinds:
-        matches.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], listed.get(kind.name, ())))
-    things = {name: {thing.id: thing for thing in things} for name, things in listed.items()}
+        matches.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], all_things.get(kind.name, ())))
+    things = {name: {thing.id: thing for thing in things} for name, things in all_things.items()}
     doubts = frozenset(matches.withheld), frozenset(matches.doubtful)
     live = name_references(kinds, Snapshot(session.here, things, matches.pairs, survey.links, *doubts, twins=matches.twins))
     typed_manifest, _ = settle_types(kinds, manifest, live)
@@ -143,7 +143,7 @@ def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWri
         if not manifest.resources[address].is_gone:
             writer.ends[address.kind, live_id] = {"id": live_id} if id_in(address) else manifest.resources[address].key
     changes = diff(kinds, typed_manifest, live).changes
-    return tuple(change for change in changes if _differs(change, listed)), set(matches.pairs.values())
+    return tuple(change for change in changes if _differs(change, all_things)), set(matches.pairs.values())
 
 
 def _differs(change: Change, kinds: Container[str]) -> bool:

@@ -65,11 +65,13 @@ def find_ground(folder: Path, service: str) -> Ground:
     return Ground(folder, root, around)
 
 
-def remember(session: Session, manifest: Manifest, planned: Proposal) -> None:
+def remember(session: Session, manifest: Manifest, proposal: Proposal) -> None:
     """Record what was found as declared, as the base of drift; nothing of it is owned. Whoever calls it holds the lock.
 
     Raises Stale where the workspace has moved since, so that there is something to do.
     """
-    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosure(None, planned.as_declared, planned.doubts, planned.rules))
-    for _ in carry_out(session, prepare(session, saved, manifest), threading.Event()):
+    saved_plan = write_saved(
+        session.kinds, proposal.plan, "in memory", Enclosure(None, proposal.as_declared, proposal.doubts, proposal.rules)
+    )
+    for _ in carry_out(session, prepare(session, saved_plan, manifest), threading.Event()):
         pass

@@ -30,9 +30,11 @@ def look_at_all(session: Session, kind: Kind, manifest: Manifest | None, due: Se
         manifest = replace(manifest, resources={one.resource.address: one.resource for one in due})
     uses: dict[str, Sequence[Use]] = {}
     last: dict[str, Attachment] = {}
-    for counted in _count(session, kind, live):
-        last |= last_uses(client, kind, [live_id for live_id, all_uses in counted.items() if any(u.people and u.number for u in all_uses)])
-        uses |= counted
+    for kind_inventory in _count(session, kind, live):
+        last |= last_uses(
+            client, kind, [live_id for live_id, all_uses in kind_inventory.items() if any(u.people and u.number for u in all_uses)]
+        )
+        uses |= kind_inventory
     admins = {
         admin_id: name_admin(client, kind, admin_id).removeprefix(" by ")
         for admin_id in sorted({attachment.by for attachment in last.values()})

@@ -31,25 +31,25 @@ def look_live(session: Session, manifest: Manifest) -> LintFacts:
     from reconciler.intercom.uses import uses_of_each
 
     dead: set[Address] = set()
-    visited: set[Address] = set()
+    addresses: set[Address] = set()
     for kind in (kind for kind in session.kinds if kind.is_named_by_people and kind.whole and kind.uses.counts):
-        declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
-        ids = _find_ids(kind, declared, everything(session.client, kind, session.tick)) if declared else {}
-        visited |= {r.address for r in declared if r.state == "absent" and r.address not in ids}
-        stays = {ids[r.address]: r.address for r in declared if not r.is_gone and r.address in ids}
+        resources = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
+        ids = _find_ids(kind, resources, everything(session.client, kind, session.tick)) if resources else {}
+        addresses |= {r.address for r in resources if r.state == "absent" and r.address not in ids}
+        stays = {ids[r.address]: r.address for r in resources if not r.is_gone and r.address in ids}
         uses = uses_of_each(session.client, dict.fromkeys(stays, kind))
         dead |= {stays[live_id] for live_id, counts in uses.items() if counts and all(use.number == 0 for use in counts)}
-    return LintFacts(dead, visited)
+    return LintFacts(dead, addresses)
 
 
-def _find_ids(kind: Kind, declared: Iterable[Resource], live: Iterable[Live]) -> Mapping[Address, str]:
+def _find_ids(kind: Kind, resources: Iterable[Resource], live: Iterable[Live]) -> Mapping[Address, str]:
     """The ids of what is declared and live, by its id, its name, or a former name."""
     fold = kind.identities[0].fold
     names: dict[str, str] = {}
     for thing in live:
         names |= {fold(thing.key): thing.id, f"{ID}{thing.id}": thing.id}
     ids = {}
-    for resource in declared:
+    for resource in resources:
         keys = [f"{ID}{resource.key}"] if resource.by == "id" else [fold(resource.key), *(fold(key) for _, key in resource.former)]
         if live_id := next((names[key] for key in keys if key in names), ""):
             ids[resource.address] = live_id

@@ -129,11 +129,9 @@ class LastLook:
         return outcomes
 
     def _move(self, new: Sequence[LinkChange], carriers: Carriers, ids: Mapping[Address, str]) -> Sequence[Outcome]:
-        first, added = len(self.steps), [Step(change) for change in new]
-        jobs = compile_steps(
-            self.session.kinds, added, self.session.client.version, unsure(self.session.kinds, added, self.comparison.live)
-        )
-        self.steps.extend(added)
+        first, more = len(self.steps), [Step(change) for change in new]
+        jobs = compile_steps(self.session.kinds, more, self.session.client.version, unsure(self.session.kinds, more, self.comparison.live))
+        self.steps.extend(more)
         self.keep(first, carriers)
         all_jobs = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]
         return [outcome for job in all_jobs for outcome in self._note(self.perform(job, ids))]

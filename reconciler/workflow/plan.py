@@ -44,23 +44,23 @@ def propose(
 ) -> Proposal:
     """Observe, compare, count, order, hold against the gates. Reads only. `rules` are read beside those of the scope, and who came or went
     under them stays in the plan."""
-    declared, (manifest, notes, refusals) = manifest, govern(manifest, approvals)
+    whole, (manifest, notes, refusals) = manifest, govern(manifest, approvals)
     scope = scope.among(manifest.resources)
     app_id = session.here.app_id
-    targeted = list_targeted(manifest, scope, app_id)
-    notes += note_rules(manifest, targeted)
+    addresses = list_targeted(manifest, scope, app_id)
+    notes += note_rules(manifest, addresses)
     if scope.target:
         notes += note_unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
     valid = approvals.valid(manifest, session.now())
     recorded = recall(session, manifest, valid)
     comparison = look(
-        session, manifest, recorded, whole=not scope.target, agreement=Agreement(valid), beside=Beside(targeted | rules, retry=scope.retry)
+        session, manifest, recorded, whole=not scope.target, agreement=Agreement(valid), beside=Beside(addresses | rules, retry=scope.retry)
     )
     comparison, others = (comparison, ()) if rules else _part_rules(comparison, scope)
     as_is, doubts = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
-    part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
+    part = keep_explained(comparison, scope.since, whole, scope) if scope.since else Explained(comparison)
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*refusals, *live.refusals))

@@ -25,16 +25,16 @@ from reconciler.manifest.reader import read_far
 from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
 
 
-def planned_manifest(saved: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
+def planned_manifest(saved_plan: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
-    if "files" in saved:
-        return merge(read_enclosed(saved["files"]), saved["manifest"]["paths"], kinds, layers)
-    return read_manifest(saved["manifest"]["paths"], kinds, layers)
+    if "files" in saved_plan:
+        return merge(read_enclosed(saved_plan["files"]), saved_plan["manifest"]["paths"], kinds, layers)
+    return read_manifest(saved_plan["manifest"]["paths"], kinds, layers)
 
 
-def planned_env(saved: PlanDocument) -> str:
+def planned_env(saved_plan: PlanDocument) -> str:
     """The environment that a saved plan was made for; empty where it was made for none."""
-    return saved["manifest"].get("env", "") if "manifest" in saved else ""
+    return saved_plan["manifest"].get("env", "") if "manifest" in saved_plan else ""
 
 
 def read_enclosed(texts: Mapping[str, str]) -> Source:
@@ -53,28 +53,28 @@ def read_enclosed(texts: Mapping[str, str]) -> Source:
     return Source(names, lambda name: read_far(data(name), name), open_list)
 
 
-def planned_pin(saved: PlanDocument) -> Pin:
+def planned_pin(saved_plan: PlanDocument) -> Pin:
     """The workspace that a saved plan names."""
-    return Pin(saved["workspace"]["app_id"], saved["workspace"]["region"])
+    return Pin(saved_plan["workspace"]["app_id"], saved_plan["workspace"]["region"])
 
 
-def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = False) -> None:
+def save(proposal: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = False) -> None:
     """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError.
 
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
-    files = manifest_files.read_texts(planned.manifest.files) if embed else None
-    write_plan(make_saved(planned, kinds, files), path)
+    files = manifest_files.read_texts(proposal.manifest.files) if embed else None
+    write_plan(make_saved(proposal, kinds, files), path)
 
 
-def make_saved(planned: Proposal, kinds: Kinds = KINDS, files: Mapping[str, str] | None = None) -> PlanDocument:
+def make_saved(proposal: Proposal, kinds: Kinds = KINDS, files: Mapping[str, str] | None = None) -> PlanDocument:
     """A plan that can be applied, with a salt of its own; `files` are the manifest's texts, if they are to be in it."""
-    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosure(files, planned.as_declared, planned.doubts, planned.rules))
+    return write_saved(kinds, proposal.plan, secrets.token_hex(16), Enclosure(files, proposal.as_declared, proposal.doubts, proposal.rules))
 
 
-def write_plan(saved: PlanDocument, path: Path) -> None:
+def write_plan(saved_plan: PlanDocument, path: Path) -> None:
     """Write a saved plan, readable by its owner only, whole or not at all. Raises OSError."""
-    write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n", 0o600)
+    write_whole(path, json.dumps(saved_plan, indent=1, ensure_ascii=False) + "\n", 0o600)
 
 
 def write_whole(path: Path, text: str, mode: int) -> None:

@@ -19,9 +19,9 @@ from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.workflow.session import Session
 
 
-def read_kept(session: Session, changes: Sequence[Change], known: Carriers = NO_CARRIERS) -> Carriers:
-    """Who carries what goes by these changes, where that is kept; of whom it is `known`, nobody asks again. Raises Refused (3) where it
-    cannot be read with this token: it could not come back."""
+def read_kept(session: Session, changes: Sequence[Change], carriers_before: Carriers = NO_CARRIERS) -> Carriers:
+    """Who carries what goes by these changes, where that is kept; of whom `carriers_before` says it, nobody asks again. Raises Refused (3) where
+    it cannot be read with this token: it could not come back."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers
 
@@ -30,10 +30,10 @@ def read_kept(session: Session, changes: Sequence[Change], known: Carriers = NO_
         return {}
     # Nothing is kept of what a merge moves beside these: the moves are.
     links = {members.link for kind in session.kinds for members in kind.uses.members}
-    carried = {t: {link: ids for link, ids in known[t].items() if link in links} for t in things if t in known}
+    carriers = {t: {link: ids for link, ids in carriers_before[t].items() if link in links} for t in things if t in carriers_before}
     session.tick("what undo needs", 0)
     try:
-        return {**carried, **read_carriers(session.client, session.kinds, [thing for thing in things if thing not in carried])}
+        return {**carriers, **read_carriers(session.client, session.kinds, [thing for thing in things if thing not in carriers])}
     except HttpError as error:
         if error.status in UNREADABLE:
             text = f"pre-images: who carries what would be deleted cannot be read ({error}), so it could not come back; nothing was written"
@@ -41,18 +41,18 @@ def read_kept(session: Session, changes: Sequence[Change], known: Carriers = NO_
         raise
 
 
-def unforeseen(work: Work, carried: Carriers) -> tuple[Refusal, ...]:
+def unforeseen(work: Work, carriers: Carriers) -> tuple[Refusal, ...]:
     """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
     comparison, plan = work.planned.comparison, work.planned.plan
-    known = recount_uses(comparison.kinds, comparison.live, plan.changes, carried)
-    if known == plan.changes:
+    recounts = recount_uses(comparison.kinds, comparison.live, plan.changes, carriers)
+    if recounts == plan.changes:
         return ()
     refusals = {(refusal.gate, refusal.message) for refusal in check(comparison, plan.steps, ())}
-    recounting = [replace(step, change=change) for step, change in zip(plan.steps, known, strict=True)]
+    recounting = [replace(step, change=change) for step, change in zip(plan.steps, recounts, strict=True)]
     return tuple(refusal for refusal in check(comparison, recounting, ()) if (refusal.gate, refusal.message) not in refusals)
 
 
-def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
+def keep(session: Session, work: Work, run: str, carriers: Carriers) -> None:
     """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
     from reconciler.ledger.homes.images import Kept
 
@@ -66,7 +66,7 @@ def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
         return
     name, limits = comparison.recorded.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
     here, now = session.here, session.now()
-    changes, keys = keep_changes(comparison, plan.steps, carried), tuple(dict.fromkeys(work.whole.policy.undo_keys))
+    changes, keys = keep_changes(comparison, plan.steps, carriers), tuple(dict.fromkeys(work.whole.policy.undo_keys))
     shared, private = split_preimage(session.kinds, Preimage(run, here.app_id, here.region, name, now, limits, changes, keys))
     if keys and private:
         from reconciler.ledger.sealing import seal
@@ -79,29 +79,29 @@ def _text(document: object) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-def _open(session: Session, sealed: str, keys: Sequence[str]) -> str:
+def _open(session: Session, text: str, keys: Sequence[str]) -> str:
     """What was sealed, opened. A file of keys may be a pipe, which can be read once."""
     from reconciler.ledger.sealing import unseal
 
-    if sealed not in session.opened:
-        session.opened[sealed] = unseal(sealed, keys, session.key_file)
-    return session.opened[sealed]
+    if text not in session.opened:
+        session.opened[text] = unseal(text, keys, session.key_file)
+    return session.opened[text]
 
 
 def find(session: Session, run: str) -> Preimage | None:
     """What was kept of a run; None where nothing is, or not any more. What was encrypted is opened where a key is given. Raises Usage for
     a key that does not open it, ReconcilerError where it cannot be read."""
-    kept = next((kept for images in session.keepers if (kept := images.of(run))), None)
-    if kept is None:
+    documents = next((documents for images in session.keepers if (documents := images.of(run))), None)
+    if documents is None:
         return None
     try:
-        shared = parse_json(kept.shared)
-        preimage = join_preimage(run, shared, parse_json(kept.private or "{}"), session.kinds)
+        shared = parse_json(documents.shared)
+        preimage = join_preimage(run, shared, parse_json(documents.private or "{}"), session.kinds)
         if preimage.is_expired(session.now()):
             return None
-        if (sealed := read_sealed(shared)) and session.key_file:
-            preimage = join_preimage(run, shared, parse_json(_open(session, sealed, preimage.keys)), session.kinds)
-        if preimage.keys and (session.key_file or not sealed) and hides_values(preimage, session.kinds):
+        if (text := read_sealed(shared)) and session.key_file:
+            preimage = join_preimage(run, shared, parse_json(_open(session, text, preimage.keys)), session.kinds)
+        if preimage.keys and (session.key_file or not text) and hides_values(preimage, session.kinds):
             raise ValueError("a part of what was encrypted is gone")
     except Usage:
         raise

@@ -46,11 +46,11 @@ class Notebook:
     # When the last of that was noted, in Unix seconds.
     last: float = 0.0
 
-    def note(self, made: Creation, now: float) -> None:
+    def note(self, creation: Creation, now: float) -> None:
         """Write it down; it is on the disk before this ends."""
-        self.creations.append(made)
+        self.creations.append(creation)
         self.last = now
-        os.write(self.handle, json.dumps({"app_id": self.app_id, "at": float(now), **asdict(made)}).encode("ascii") + b"\n")
+        os.write(self.handle, json.dumps({"app_id": self.app_id, "at": float(now), **asdict(creation)}).encode("ascii") + b"\n")
         os.fsync(self.handle)
 
     def forget(self) -> None:

@@ -268,8 +268,8 @@ class Recorder:
         claims = [(claim, outcome) for outcome in outcomes for claim in claims_of(outcome.change)]
         mute = [claim for claim, o in claims if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
         self.muted = self.muted or bool(mute)
-        if self.muted and (settled := [claim[:2] for claim, _ in claims if claim not in mute]):
-            self.ledger.forget_ineffective(app_id, settled)
+        if self.muted and (claims_settled := [claim[:2] for claim, _ in claims if claim not in mute]):
+            self.ledger.forget_ineffective(app_id, claims_settled)
         recorded = self.work.planned.comparison.recorded
         for claim, outcome in claims:
             if claim in mute:
@@ -302,11 +302,11 @@ class Recorder:
         with self.mutex:
             self._write_ends()
         self.ledger.settle(self.run, skipped)
-        records, gone = (
+        records, things_gone = (
             self.books.close(outcomes, self.work.planned.as_declared) if self.work.ownership is None else self.books.close_undo()
         )
         app_id, name = self.session.here.app_id, self.work.whole.name
-        self.ledger.record(app_id, name, records, gone)
+        self.ledger.record(app_id, name, records, things_gone)
         self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
         self.ledger.end(self.run, 128 + signum if signum else 0 if is_whole else 5, counts)
 

@@ -83,22 +83,22 @@ def rehearse(session: Session, script: Script, begin: Begin = begin_none) -> Reh
     box.settings.follow(session.facts.model_dump())
     ledger = session.ledger.copy(clock) if session.ledger else begin(clock)
     session = replace(session, ledger=ledger, images=copy_images(session.images) if session.images else None)
-    with hear(session, box) as heard:
+    with hear(session, box) as hearing:
         me.ask(session.client)
         work = script.hold(session)
-        looks = Counter(heard)
+        looks = Counter(hearing)
         unread = _read_needs(session, box, work)
         fresh = script.plan(session)
     box.settle()
     box.put_archived(_list_archived(session, work))
-    planned = frozenset(map(subject_in, script.saved["changes"]))
+    subjects = frozenset(map(subject_in, script.saved["changes"]))
     blank = Rehearsal(
         workspace=session.here,
         window=session.window or DOCUMENTED_WINDOW,
-        planned=len(planned),
+        planned=len(subjects),
         looks=looks,
         gates=tuple(str(hide(str(refusal), False)) for refusal in work.refused),
-        before=frozenset(subject_of(change, session.here.app_id) for change in fresh.changes) - planned,
+        before=frozenset(subject_of(change, session.here.app_id) for change in fresh.changes) - subjects,
         unread=unread,
     )
     return _play_all(blank, Stage(box, ledger, clock, 10 / blank.window), session, script, work)
@@ -170,9 +170,9 @@ def _list_rests(session: Session, stage: Stage) -> tuple[Rest, ...]:
     """What it rests on, but for what a probe established for this workspace."""
     from reconciler.sandbox.readings import READINGS
 
-    known = {name for name, value in session.facts.model_dump().items() if value is not None}
-    rested = ((READINGS[name], stage.rested[name]) for name in READINGS if name in stage.rested)
-    return tuple(Rest.of(r.what, r.here, addresses, session.here.app_id) for r, addresses in rested if known.isdisjoint(r.settings))
+    names = {name for name, value in session.facts.model_dump().items() if value is not None}
+    rests = ((READINGS[name], stage.rested[name]) for name in READINGS if name in stage.rested)
+    return tuple(Rest.of(r.what, r.here, addresses, session.here.app_id) for r, addresses in rests if names.isdisjoint(r.settings))
 
 
 def _play(stage: Stage, live: Session, script: Script, work: Work) -> tuple[tuple[Outcome, ...], Counter[str], Again]:
@@ -196,19 +196,19 @@ def _play_kill(stage: Stage, live: Session, script: Script) -> Kill:
     """What the next apply does with what a kill left: it is really done, on the copy that was kept then."""
     from reconciler.intercom import me
 
-    left = stage.left_by_kill
-    assert left is not None
-    known = None
-    if left.ledger and (runs := left.ledger.runs()):
-        known = Counter(done.outcome for done in left.ledger.read_done(runs[0].run))
-    kill = Kill(stage.kill_at, stage.writes, known)
-    mark = len(left.box.recorded)
-    with left.open(live) as session:
+    remains = stage.left_by_kill
+    assert remains is not None
+    counts = None
+    if remains.ledger and (runs := remains.ledger.runs()):
+        counts = Counter(change.outcome for change in remains.ledger.read_done(runs[0].run))
+    kill = Kill(stage.kill_at, stage.writes, counts)
+    mark = len(remains.box.recorded)
+    with remains.open(live) as session:
         me.ask(session.client)
         try:
             work = script.hold(session)
         except (Refused, Stale) as error:
             return replace(kill, again=Again(None, (str(hide(str(error), False)),)))
-        outcomes = tuple(carry_out(session, work, threading.Event(), left.start))
-        calls = left.calls_since(mark)
+        outcomes = tuple(carry_out(session, work, threading.Event(), remains.start))
+        calls = remains.calls_since(mark)
         return replace(kill, calls=calls, outcomes=outcomes, unproven=len(work.unproven), again=_plan_again(session, script))

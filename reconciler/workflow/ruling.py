@@ -42,22 +42,24 @@ NOTHING = Beside(frozenset())
 
 def with_members(session: Session, observer: Observer, manifest: Manifest, live: Snapshot, recorded: Recorded, beside: Beside) -> Snapshot:
     """The live side with whom the rules reach. Raises Refused (3) for a condition that cannot be asked here."""
-    wanted = {a: rule for a, rule in manifest.rules.items() if beside.rules is None or a in beside.rules}
-    if not wanted:
+    rules = {a: rule for a, rule in manifest.rules.items() if beside.rules is None or a in beside.rules}
+    if not rules:
         return live
     from reconciler.intercom.membership import Reading
 
-    for rule in wanted.values():
+    for rule in rules.values():
         _refuse_unmade(observer.kinds, manifest, live, rule)
     start = Counter(session.client.sent)
     reading = Reading(observer, observer.kinds, session.here, by_their_clock(session), beside.days)
     members = {}
-    for address, rule in sorted(wanted.items()):
+    for address, rule in sorted(rules.items()):
         live_id, before = live.pairs.get(address), Counter(session.client.sent)
         try:
-            found = reading.read(rule, live_id, total=not governs(recorded, rule, live_id))
-            found = _check(reading, rule, found, list_losing(recorded, rule, found, live_id, session.now()), writes=beside.writes)
-            members[address] = replace(found, reads=Counter(found.reads) + (Counter(session.client.sent) - before))
+            membership = reading.read(rule, live_id, total=not governs(recorded, rule, live_id))
+            membership = _check(
+                reading, rule, membership, list_losing(recorded, rule, membership, live_id, session.now()), writes=beside.writes
+            )
+            members[address] = replace(membership, reads=Counter(membership.reads) + (Counter(session.client.sent) - before))
         except Usage as error:
             raise Refused([f"rule: {rule.mark}: {str(error).removeprefix('--')}"]) from None
     return replace(live, members=members, reads=live.reads + (Counter(session.client.sent) - start).total())
@@ -70,8 +72,8 @@ def _refuse_unmade(kinds: Kinds, manifest: Manifest, live: Snapshot, rule: Rule)
 
     assert kinds.ruling is not None
     links = {key: kinds.links[kinds.ruling.through[key]] for key in rule.through}
-    asked = [(kinds[rule.link.source], rule.where), *((kinds[links[key].target], text) for key, text in rule.through.items())]
-    for kind, text in asked:
+    conditions = [(kinds[rule.link.source], rule.where), *((kinds[links[key].target], text) for key, text in rule.through.items())]
+    for kind, text in conditions:
         fields = [condition.field for condition in list_conditions(parse(text))] if text else []
         for prefix, typed_by in list_prefixes(kind).items():
             names = (Address(typed_by, field.removeprefix(prefix)) for field in fields if field.startswith(prefix))

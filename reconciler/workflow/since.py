@@ -18,9 +18,9 @@ def spare(session: Session, comparison: Comparison, agreement: Agreement) -> Com
         return comparison
     changes = links_to_ask(comparison, agreement)
     attachments = links_made(session, changes)
-    read = frozenset((c.link, c.id) for c in changes if c.id and session.kinds.links[c.link].has_dates)
+    links_read = frozenset((c.link, c.id) for c in changes if c.id and session.kinds.links[c.link].has_dates)
     if session.memory:
-        session.memory.sight.whole |= read
+        session.memory.sight.whole |= links_read
     gap = any((change.id, change.target_id) not in attachments for change in changes) and session.ledger.gap()
     return spare_touched(comparison, changes, attachments, gap, agreement, names_of(session))
 

@@ -103,11 +103,11 @@ class Stage:
         """Answer one call."""
         self.box.ws.rested.clear()
         answer = self.box(environ, start_response)
-        self.called, asked = True, self.box.recorded[-1]
+        self.called, exchange = True, self.box.recorded[-1]
         self.clock.sleep(self.pace)
         for reading in self.box.ws.rested if self.current else ():
             self.rested.setdefault(reading, {}).update(dict.fromkeys(self.current))
-        if asked.method != "GET" and not self.box.routes.reads(asked.method, asked.path):
+        if exchange.method != "GET" and not self.box.routes.reads(exchange.method, exchange.path):
             self.writes += 1
             if self.writes == self.kill_at:
                 self.left_by_kill = self._fork()
@@ -120,7 +120,7 @@ class Stage:
 
     def calls_since(self, mark: int) -> Counter[str]:
         """The calls after the first ones, by route."""
-        return Counter(name_route(self.box, asked.method, asked.path) for asked in self.box.recorded[mark:])
+        return Counter(name_route(self.box, exchange.method, exchange.path) for exchange in self.box.recorded[mark:])
 
     @contextmanager
     def open(self, live: Session) -> Iterator[Session]:

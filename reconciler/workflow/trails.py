@@ -17,10 +17,10 @@ MOST_ASKED = 100
 def follow(session: Session, comparison: Comparison) -> Mapping[Subject, Trail]:
     """Since when, and by whom, what a comparison holds is otherwise."""
     changes = comparison.difference.changes
-    linked = [change for change in changes if isinstance(change, LinkChange) and change.action is Action.DETACH]
-    ids = set([*dict.fromkeys(change.id for change in linked)][:MOST_ASKED])
-    attachments = links_made(session, [change for change in linked if change.id in ids])
+    detaches = [change for change in changes if isinstance(change, LinkChange) and change.action is Action.DETACH]
+    ids = set([*dict.fromkeys(change.id for change in detaches)][:MOST_ASKED])
+    attachments = links_made(session, [change for change in detaches if change.id in ids])
     recorded, name = comparison.recorded, comparison.manifest.name
     things = {recorded.digests.thing(recorded.app_id, change.address) for change in changes}
-    written = session.ledger.read_written(session.here.app_id, name, sorted(things)) if session.ledger else ()
-    return find_trails(comparison, attachments, names_of(session), written, session.now())
+    writes = session.ledger.read_written(session.here.app_id, name, sorted(things)) if session.ledger else ()
+    return find_trails(comparison, attachments, names_of(session), writes, session.now())

@@ -63,34 +63,34 @@ def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, or a key is given that does not open what
     was encrypted, Refused for another workspace."""
     preimage, facts = _past(session, run, imaging.find(session, run))
-    turned, comparison = _turn_around(session, preimage, facts, approvals)
+    undo, comparison = _turn_around(session, preimage, facts, approvals)
     plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
-    if turned.hidden and preimage.keys:
+    if undo.hidden and preimage.keys:
         plan = replace(plan, notes=(Note(LOST, f"a part of it is {_say_encrypted(preimage)}"), *plan.notes))
     return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
 
-def prepare_undo(session: Session, saved: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
+def prepare_undo(session: Session, saved_plan: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4), and Usage for a key
     that is needed and does not open what was encrypted."""
-    refuse(hold_to_pin(planned_pin(saved), session.here))
-    run = saved["run"]
-    kept = imaging.find(session, run)
+    refuse(hold_to_pin(planned_pin(saved_plan), session.here))
+    run = saved_plan["run"]
+    preimage_kept = imaging.find(session, run)
     try:
-        preimage, facts = _past(session, run, kept)
-    except Usage as gone:
-        raise Stale(f"{gone}") from None
-    turned, comparison = _turn_around(session, preimage, facts, approvals)
-    if list_unreadable(saved, turned.hidden, session.here.app_id):
+        preimage, facts = _past(session, run, preimage_kept)
+    except Usage as error:
+        raise Stale(f"{error}") from None
+    undo, comparison = _turn_around(session, preimage, facts, approvals)
+    if list_unreadable(saved_plan, undo.hidden, session.here.app_id):
         why = f"is {_say_encrypted(preimage)}" if preimage.keys else "lies on the machine of that run: apply it there"
         raise Usage(f"this plan was made where all that the run destroyed could be read, and a part of it {why}")
-    refused = check_refusals(saved, turned.manifest, approvals, session.now())
-    scope = Scope(only=frozenset(change["address"] for change in saved["changes"]))
+    refusals = check_refusals(saved_plan, undo.manifest, approvals, session.now())
+    scope = Scope(only=frozenset(change["address"] for change in saved_plan["changes"]))
     plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
-    if moved := list_moved(saved, turned.skipped, session.here.app_id):
-        text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20])
-        raise StalePlan(text, compare_with_now(session.kinds, saved, plan))
-    return replace(hold_work(saved, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
+    if lines := list_moved(saved_plan, undo.skipped, session.here.app_id):
+        text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(lines[:20])
+        raise StalePlan(text, compare_with_now(session.kinds, saved_plan, plan))
+    return replace(hold_work(saved_plan, (plan, comparison), undo.manifest, approvals, refusals, session.context), ownership=undo.ownership)
 
 
 def _say_encrypted(preimage: Preimage) -> str:
@@ -101,13 +101,13 @@ def _say_encrypted(preimage: Preimage) -> str:
 
 def _past(session: Session, run: str, preimage: Preimage | None) -> tuple[Preimage, Sequence[Fact]]:
     """What was kept of a run, if that is still there, and what became of it. Raises Usage."""
-    known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
-    if preimage is None and run not in known:
+    runs = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
+    if preimage is None and run not in runs:
         raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
-    rows = session.ledger.read_done(run) if session.ledger and run in known else []
-    if preimage is None and not rows and known[run].started > session.now() - KEPT:
+    rows = session.ledger.read_done(run) if session.ledger and run in runs else []
+    if preimage is None and not rows and runs[run].started > session.now() - KEPT:
         raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
-    if preimage is None or (run in known and len(rows) > len(preimage.kept_changes)):
+    if preimage is None or (run in runs and len(rows) > len(preimage.kept_changes)):
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
     if not rows:
         return preimage, [UNKNOWN] * len(preimage.kept_changes)
@@ -121,20 +121,20 @@ def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], ap
     from reconciler.intercom.observe import Observer
 
     kept_changes = read_done(preimage, facts)
-    asked, also = list_questions(session.kinds, preimage, kept_changes)
-    refuse(hold_to_pin(asked.pin, session.here))
+    questions, also = list_questions(session.kinds, preimage, kept_changes)
+    refuse(hold_to_pin(questions.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
-    live = observer.observe(asked, session.here, session.window, Hints(also=also), Certain(frozenset(asked.resources)))
-    recorded = recall(session, asked)
-    turned = core.plan_undo(
+    live = observer.observe(questions, session.here, session.window, Hints(also=also), Certain(frozenset(questions.resources)))
+    recorded = recall(session, questions)
+    undo = core.plan_undo(
         session.kinds, preimage, kept_changes, live, recorded, _read_carriers(session, list_made(session.kinds, kept_changes, live))
     )
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
-    manifest, _, _ = govern(_with_keys(session, turned.manifest, preimage), approvals)
-    turned = replace(turned, manifest=manifest)
-    difference = add_uses(session, turned.live, diff(session.kinds, manifest, turned.live))
-    changes = tuple(name_change(change, turned.live) for change in difference.changes)
-    return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
+    manifest, _, _ = govern(_with_keys(session, undo.manifest, preimage), approvals)
+    undo = replace(undo, manifest=manifest)
+    difference = add_uses(session, undo.live, diff(session.kinds, manifest, undo.live))
+    changes = tuple(name_change(change, undo.live) for change in difference.changes)
+    return undo, Comparison(session.kinds, manifest, undo.live, replace(difference, changes=changes), recorded)
 
 
 def _with_keys(session: Session, manifest: Manifest, preimage: Preimage) -> Manifest:

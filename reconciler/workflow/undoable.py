@@ -50,17 +50,17 @@ def look_at_undo(keeping: Keeping) -> Finding:
 
 
 def _look_at_keys(keeping: Keeping) -> Finding:
-    needed = f"from anywhere, with the private key of {name_keys(keeping.keys)}"
+    key_needed = f"from anywhere, with the private key of {name_keys(keeping.keys)}"
     if not keeping.key_file:
-        return Finding(TOPIC, State.OK, f"{needed}; {KEY_FILE} is not set here")
+        return Finding(TOPIC, State.OK, f"{key_needed}; {KEY_FILE} is not set here")
     try:
         ours = public_keys(read_identities(keeping.key_file))
     except ReconcilerError as error:
         return Finding(TOPIC, State.MEND, str(error))
     if set(ours).isdisjoint(keeping.keys):
-        text = f"{needed}, and {keeping.key_file} holds that of {name_keys(ours)}"
+        text = f"{key_needed}, and {keeping.key_file} holds that of {name_keys(ours)}"
         return Finding(TOPIC, State.MEND, text, f"give the file of one of these as {KEY_FILE}")
-    return Finding(TOPIC, State.OK, f"{needed}; {keeping.key_file} has it")
+    return Finding(TOPIC, State.OK, f"{key_needed}; {keeping.key_file} has it")
 
 
 def look_at_run(images: Images, run: str, now: float) -> Undoable:
@@ -69,16 +69,16 @@ def look_at_run(images: Images, run: str, now: float) -> Undoable:
     from reconciler.core.undo.preimage import KEPT
     from reconciler.core.undo.stored import hides_values, join_preimage, read_sealed
 
-    kept = images.of(run)
+    documents = images.of(run)
     try:
-        shared = parse_json(kept.shared) if kept else None
+        shared = parse_json(documents.shared) if documents else None
         preimage = join_preimage(run, shared, {}, KINDS)
     except ValueError:
         return Undoable(Way.NONE)
-    if kept is None or preimage.is_expired(now):
+    if documents is None or preimage.is_expired(now):
         return Undoable(Way.NONE)
     until = preimage.stored + KEPT
     if read_sealed(shared):
         return Undoable(Way.KEY, preimage.keys, until)
-    way = Way.HERE if kept.private else Way.ELSEWHERE if hides_values(preimage, KINDS) else Way.ANYWHERE
+    way = Way.HERE if documents.private else Way.ELSEWHERE if hides_values(preimage, KINDS) else Way.ANYWHERE
     return Undoable(way, until=until)

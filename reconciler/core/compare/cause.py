@@ -150,7 +150,7 @@ def _find_link_origin(recorded: Recorded, record: Record | None, change: LinkCha
 def _was_made_later(manifest: Manifest, record: Record | None, change: LinkChange) -> bool:
     """Whether a link that nobody declares came after the list had been the authority over it: the list did not have it then."""
     resource: Resource | None = manifest.resources.get(change.address)
-    written = resource.links.get(change.link.field) if resource else None
-    is_written = written is not None and change.target in written.absent
+    lists = resource.links.get(change.link.field) if resource else None
+    is_written = lists is not None and change.target in lists.absent
     policy = record.policies.get(change.link.field) if record else None
     return not is_written and policy is not None and policy == manifest.policy.links

@@ -123,8 +123,8 @@ def _hold_settling(kinds: Kinds, now: float, difference: Difference, recorded: R
     """Deletions that Intercom accepted and carries out later are waited for, not asked for again at once."""
     settling, waiting = {kind.name for kind in kinds if kind.loss.settles}, {}
     for change in difference.changes:
-        deleted = change.action is Action.DELETE and change.address.kind in settling
-        record = recorded.of(change.address.kind, change.id) if deleted else None
+        is_deletion = change.action is Action.DELETE and change.address.kind in settling
+        record = recorded.of(change.address.kind, change.id) if is_deletion else None
         if record and record.is_buried and record.written + LAG > now:
             until = record.written + LAG
             text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {format_time(until)}"

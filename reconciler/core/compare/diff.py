@@ -99,18 +99,18 @@ def _is_plainly_as_declared(kind: Kind, resource: Resource, thing: Live) -> bool
 
 def _archive(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> None:
     """To the archive, unless a field that can never change says that the live thing is another one than the declared."""
-    refused = len(draft.refusals)
+    number_before = len(draft.refusals)
     tuple(_compare_fields(kind, resource, thing, draft))
-    if not kind.dormant(thing) and len(draft.refusals) == refused:
+    if not kind.dormant(thing) and len(draft.refusals) == number_before:
         draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
 
 
 def _compare_fields(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> Iterator[FieldChange]:
     """The claimed fields that live shows otherwise. Who was merged into another keeps the name of that other."""
-    merged = resource.address in draft.live.merged
+    is_merged = resource.address in draft.live.merged
     for path, field, after in claims(kind, resource):
         before = live_value(thing, path)
-        if field.same(before, after) or (merged and path == resource.by):
+        if field.same(before, after) or (is_merged and path == resource.by):
             continue
         advice = "" if kind.writes(path.partition(".")[0]) else "Intercom lets no program change it; change it there, or correct it here"
         if why := field.refuses(before, after) or advice:
@@ -139,9 +139,9 @@ def _report_undeclared(kind: Kind, draft: Draft) -> None:
         return
     things = draft.live.things.get(kind.name, {})
     first, ours = kind.identities[0], (r for r in draft.manifest.resources.values() if r.address.kind == kind.name)
-    refused = {first.fold(key) for r in ours for by, key in ((r.by, r.key), *r.former) if by == first.field}
+    refused_keys = {first.fold(key) for r in ours for by, key in ((r.by, r.key), *r.former) if by == first.field}
     # Of twins that an entry names nobody can say which is declared: the refusal speaks of all.
-    things_unnamed = (t for i, t in things.items() if (kind.name, i) not in draft.live.twins or first.fold(t.key) not in refused)
+    things_unnamed = (t for i, t in things.items() if (kind.name, i) not in draft.live.twins or first.fold(t.key) not in refused_keys)
     names = sorted(thing.key for thing in things_unnamed if thing.id not in draft.names[kind.name])
     for name in names:
         draft.notes.append(Note("undeclared", "live, but not declared", Address(kind.name, name)))

@@ -76,14 +76,14 @@ class Draft:
             self.owning[kind.name] = Owners(kind, self.manifest, self.index(kind), self.names[kind.name], self.live.facts)
         return self.owning[kind.name]
 
-    def ids_of(self, kind: str, written: WrittenLinks) -> frozenset[str] | None:
+    def ids_of(self, kind: str, lists: WrittenLinks) -> frozenset[str] | None:
         """The live ids of the ends of a list of links of which all are to be; None where one has no id of its own. Worked out once for all
         that have the list."""
-        if id(written) not in self.ends:
-            ids = [self.live.pairs.get(end, "") for end in written.present]
-            own = not written.absent and [self.names[kind].get(live_id) for live_id in ids] == list(written.present)
-            self.ends[id(written)] = frozenset(ids) if own else None
-        return self.ends[id(written)]
+        if id(lists) not in self.ends:
+            ids = [self.live.pairs.get(end, "") for end in lists.present]
+            own = not lists.absent and [self.names[kind].get(live_id) for live_id in ids] == list(lists.present)
+            self.ends[id(lists)] = frozenset(ids) if own else None
+        return self.ends[id(lists)]
 
     def address_of(self, kind: str, live_id: str) -> Address | None:
         """How a live thing is called: by the entry it is paired with, else by its own key; None where it is not to be seen."""

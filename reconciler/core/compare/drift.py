@@ -98,7 +98,7 @@ def is_drift(comparison: Comparison, note: Note) -> bool:
 def measure_drift(comparison: Comparison) -> Drift:
     """How far live moved, as `moved` left it."""
     topics = Counter(note.topic for note in comparison.difference.notes)
-    undeclared = sum(is_drift(comparison, note) for note in comparison.difference.notes)
+    number_undeclared = sum(is_drift(comparison, note) for note in comparison.difference.notes)
     elsewhere = topics["moved"] + sum(note.topic == "moved" for note in comparison.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
     has_base = comparison.recorded.has_base
@@ -108,7 +108,7 @@ def measure_drift(comparison: Comparison) -> Drift:
     return Drift(
         moved=len(comparison.difference.changes) + elsewhere + number_lost,
         pending=topics[PENDING],
-        undeclared=undeclared,
+        undeclared=number_undeclared,
         recorded=has_base,
         ignored=topics[HIDDEN],
     )

@@ -150,16 +150,17 @@ class Explanation:
 
 
 def explain(
-    wanted: Address, address: Address, comparison: Comparison, whole: Manifest, record: Record | None, live: LiveSide
+    address_asked: Address, address: Address, comparison: Comparison, whole: Manifest, record: Record | None, live: LiveSide
 ) -> Explanation:
-    """One thing from three sides. `whole` is the manifest of which the comparison may hold a part."""
+    """One thing from three sides. `address_asked` is what a person typed, `address` what the manifest calls it; `whole` is the manifest of
+    which the comparison may hold a part."""
     kind, recorded = comparison.kinds[address.kind], comparison.recorded
     resource = comparison.manifest.resources.get(address)
     live_id = live.thing.id if live.thing else record.id if record else ""
     other = recorded.others.get((kind.name, live_id))
     sides = _Sides(comparison, whole, kind, resource, record, live)
     return Explanation(
-        wanted,
+        address_asked,
         address,
         kind,
         resource,
@@ -201,10 +202,10 @@ class _Sides:
             declared, live = claimed.get(path), live_value(self.live.thing, path) if self.live.thing else None
             same = path in claimed and self.live.thing is not None and about.same(live, declared)
             digest = self.record.fields.get(self.comparison.recorded.digests.plain(path)) if self.record else None
-            written = digest is not None and path in claimed and digest == self._digest(path, about.form(declared))
+            is_declared = digest is not None and path in claimed and digest == self._digest(path, about.form(declared))
             is_live = digest is not None and self.live.thing is not None and digest == self._digest(path, about.form(live))
             sends = [write for write in self.live.writes if self.comparison.recorded.digests.plain(path) in write.fields]
-            yield FieldSides(path, path in claimed, declared, live, same, _judge(digest, written, is_live), _last(sends))
+            yield FieldSides(path, path in claimed, declared, live, same, _judge(digest, is_declared, is_live), _last(sends))
 
     def _digest(self, path: str, value: Any) -> str:
         assert self.record is not None
@@ -212,32 +213,28 @@ class _Sides:
 
     def list_links(self, link: LinkKind) -> Iterator[LinkSides]:
         """What the entry says, what is live and what is recorded, of one list."""
-        written = self.resource.links.get(link.field) if self.resource else None
+        lists = self.resource.links.get(link.field) if self.resource else None
         ends, names = self._read_held(link), self._read_names(link)
         origins = {end: origin for end, origin in self.record.links.get(link.field, NOTHING).items()} if self.record else {}
         addresses = {end: names.get(end) or address_by(link.target, "id", end) for end in (*ends, *origins)}
         rules = {target: rule for target, rule in self.whole.rules.items() if rule.link == link.name}
-        matched = {target for target in rules if self._matches(target)}
-        targets = dict.fromkeys(
-            (*(written.present if written else ()), *(written.absent if written else ()), *addresses.values(), *matched)
-        )
+        rule_targets = {target for target in rules if self._matches(target)}
+        targets = dict.fromkeys((*(lists.present if lists else ()), *(lists.absent if lists else ()), *addresses.values(), *rule_targets))
         ids = {address: end for end, address in addresses.items()}
         for target in sorted(targets):
-            end, mark, declared = ids.get(target, ""), None, ""
-            if written and self.resource and (target in written.present or target in written.absent):
-                declared = "present" if target in written.present else "absent"
-                below = written.present.get(target) or written.absent.get(target) or 0
+            end, mark, state = ids.get(target, ""), None, ""
+            if lists and self.resource and (target in lists.present or target in lists.absent):
+                state = "present" if target in lists.present else "absent"
+                below = lists.present.get(target) or lists.absent.get(target) or 0
                 mark = Mark(self.resource.mark.file, self.resource.mark.line + below)
             origin = origins.get(end)
             since = self.record.ours_since(link.field, end) if self.record and origin == LinkOrigin.OWNED else None
             attachment = self.live.attachments.get((self.live.thing.id, end)) if self.live.thing and end in ends else None
-            authority = find_authority(self.whole, written, target) if written and self.resource and not self.resource.is_gone else None
+            authority = find_authority(self.whole, lists, target) if lists and self.resource and not self.resource.is_gone else None
             authority = Authority.RULE if target in rules else authority
             rule = (rules.get(target), self._matches(target), self._is_named(target))
             sends = [w for w in self.live.writes if w.link == link.field and w.ends[1] == self._digest_of(target)]
-            yield LinkSides(
-                link.field, target, declared, mark, origin, since or None, end in ends, attachment, authority, _last(sends), *rule
-            )
+            yield LinkSides(link.field, target, state, mark, origin, since or None, end in ends, attachment, authority, _last(sends), *rule)
 
     def _matches(self, target: Address) -> bool | None:
         """Whether the thing matches the rule of something; None where that was not read."""
@@ -264,12 +261,12 @@ class _Sides:
         return names | {i: address for address, i in self.comparison.live.pairs.items() if address.kind == link.target}
 
 
-def _judge(digest: str | None, written: bool, is_live: bool) -> Applied:
+def _judge(digest: str | None, is_declared: bool, is_live: bool) -> Applied:
     if digest is None:
         return Applied.NEVER
-    if written and is_live:
+    if is_declared and is_live:
         return Applied.BOTH
-    return Applied.DECLARED if written else Applied.LIVE if is_live else Applied.OTHER
+    return Applied.DECLARED if is_declared else Applied.LIVE if is_live else Applied.OTHER
 
 
 def _last(writes: Sequence[Write]) -> Write | None:
@@ -282,11 +279,11 @@ def _list_sources(comparison: Comparison, whole: Manifest, address: Address) -> 
     if not fields:
         return
     for source in sorted(whole.resources):
-        for name, written in whole.resources[source].links.items():
-            for declared, ends in (("present", written.present), ("absent", written.absent)):
+        for name, lists in whole.resources[source].links.items():
+            for state, ends in (("present", lists.present), ("absent", lists.absent)):
                 if (source.kind, name) in fields and address in ends:
                     mark = whole.resources[source].mark
-                    yield Source(source, name, declared, Mark(mark.file, mark.line + ends[address]))
+                    yield Source(source, name, state, Mark(mark.file, mark.line + ends[address]))
 
 
 def _count_owned_sources(comparison: Comparison, kind: Kind, live_id: str) -> int:

@@ -50,8 +50,8 @@ def make_hints(kinds: Kinds, now: float, manifest: Manifest, recorded: Recorded)
         return Hints(every=every)
     # Of most nobody asks it: a name finds them.
     last = cache(partial(_find_last, kinds, manifest, recorded))
-    searched = {kind.name for kind in kinds if kind.search}
-    lately = {r.name for r in recorded.records.notable.values() if r.written >= now - LAG and r.kind in searched}
+    searchable = {kind.name for kind in kinds if kind.search}
+    lately = {r.name for r in recorded.records.notable.values() if r.written >= now - LAG and r.kind in searchable}
     return Hints(
         ids={a: last(a) for a in manifest.resources if (a.kind, last(a)) in lately} if lately else {},
         last=last,

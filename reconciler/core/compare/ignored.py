@@ -25,16 +25,16 @@ def ignore_known(comparison: Comparison, now: float) -> Comparison:
     entries = comparison.manifest.policy.ignore_drift
     if not entries:
         return comparison
-    changes, notes, beside, used = list[Change](), list(difference.notes), set(difference.beside), set[IgnoredDrift]()
+    changes, notes, beside, entries_used = list[Change](), list(difference.notes), set(difference.beside), set[IgnoredDrift]()
     for change in difference.changes:
         mine = [one for one in entries if one.address in globs.names(change.address, app_id) and one.until > now]
         for one in (one for one in mine if one.seen == digest_live(comparison.recorded, change, one.fields, app_id)):
-            used.add(one)
+            entries_used.add(one)
             notes.append(Note(HIDDEN, _say(one), change.address, change.mark))
-        paths = {path for one in used & set(mine) for path in one.fields or ("",)}
+        paths = {path for one in entries_used & set(mine) for path in one.fields or ("",)}
         beside.update((change.address, path) for path in _record_paths(change, paths, app_id))
         changes += _leave(change, paths, app_id)
-    notes += [Note(IDLE, _why_idle(one, now)) for one in entries if one not in used]
+    notes += [Note(IDLE, _why_idle(one, now)) for one in entries if one not in entries_used]
     return replace(comparison, difference=replace(difference, changes=tuple(changes), notes=tuple(notes), beside=frozenset(beside)))
 
 

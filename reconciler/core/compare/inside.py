@@ -57,20 +57,20 @@ def look_inside(before: Any, after: Any) -> Inside:
         threshold_to_diff_deeper=0,
         ignore_private_variables=False,
     )
-    added: list[Part] = []
-    removed: list[Part] = []
+    new_parts: list[Part] = []
+    old_parts: list[Part] = []
     for kind, level in ((kind, level) for kind, levels in differences.items() for level in levels):
         path = level.path(output_format="list")
         where = tuple(path[:-1] if isinstance(level.up.t1, list) else path)
         if kind == "repetition_change":
             times = level.additional["repetition"]["new_repeat"] - level.additional["repetition"]["old_repeat"]
-            (added if times > 0 else removed).extend([_read(where, level.t1)] * abs(times))
+            (new_parts if times > 0 else old_parts).extend([_read(where, level.t1)] * abs(times))
             continue
         if not kind.endswith("_removed"):
-            added.append(_read(where, level.t2))
+            new_parts.append(_read(where, level.t2))
         if not kind.endswith("_added"):
-            removed.append(_read(where, level.t1))
-    return Inside(*(tuple(sorted(parts, key=itemgetter(0))) for parts in (added, removed, _find_moved(old, new, ()))))
+            old_parts.append(_read(where, level.t1))
+    return Inside(*(tuple(sorted(parts, key=itemgetter(0))) for parts in (new_parts, old_parts, _find_moved(old, new, ()))))
 
 
 def _are_alike(before: Any, after: Any) -> bool:
@@ -95,14 +95,14 @@ def _make_whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _read(path: Path, written: Any) -> Part:
-    return Part(path, _read_value(written))
+def _read(path: Path, value: Any) -> Part:
+    return Part(path, _read_value(value))
 
 
-def _read_value(written: Any) -> Any:
-    if isinstance(written, dict):
-        return {key: _read_value(item) for key, item in written.items()}
-    return [_read_value(item) for item in written] if isinstance(written, list) else json.loads(written)
+def _read_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _read_value(item) for key, item in value.items()}
+    return [_read_value(item) for item in value] if isinstance(value, list) else json.loads(value)
 
 
 def _find_moved(old: Any, new: Any, path: Path) -> Iterator[Part]:

@@ -116,8 +116,8 @@ def take_inventory(
     retiring: Mapping[str, Retiring] = MappingProxyType({}),
 ) -> Sequence[Row]:
     """Everything of a kind; first what is amiss, then by name."""
-    declared = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
-    resources = _pair(kind, live, declared)
+    entries_of_kind = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
+    resources = _pair(kind, live, entries_of_kind)
     twins = Counter(id(resource) for resource in resources.values())
     rows = [
         (thing.key, thing.id, _standing(kind, thing, resource, manifest, twin=twins[id(resource)] > 1), resource)
@@ -125,7 +125,9 @@ def take_inventory(
         for resource in (resources[thing.id],)
     ]
     ids = {id(resource) for resource in resources.values()}
-    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in ids and not resource.is_gone]
+    rows += [
+        (resource.key, "", Standing.COMING, resource) for resource in entries_of_kind if id(resource) not in ids and not resource.is_gone
+    ]
     near = find_alike([name for name, *_ in rows])
     lines = (
         Row(
@@ -144,9 +146,9 @@ def take_inventory(
     return sorted(lines, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
 
 
-def _pair(kind: Kind, live: Sequence[Live], declared: Sequence[Resource]) -> Mapping[str, Resource | None]:
+def _pair(kind: Kind, live: Sequence[Live], entries: Sequence[Resource]) -> Mapping[str, Resource | None]:
     """The entries that mean live things, by the ids of these."""
-    by_name = _names(kind, declared)
+    by_name = _names(kind, entries)
     resources = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
     there = {id(resource) for thing in live if (resource := resources[thing.id]) and _is_named(kind, thing, resource)}
     for thing in live:
@@ -160,13 +162,13 @@ def _fold(kind: Kind, name: str) -> str:
     return kind.identities[0].fold(name)
 
 
-def _names(kind: Kind, declared: Iterable[Resource]) -> Mapping[str, Resource]:
+def _names(kind: Kind, resources: Iterable[Resource]) -> Mapping[str, Resource]:
     """What is declared by its id, or by its name and former names in their one form; a name goes before a former one."""
     names: dict[str, Resource] = {}
-    for resource in declared:
+    for resource in resources:
         for _, former in resource.former:
             names.setdefault(_fold(kind, former), resource)
-    return names | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in declared}
+    return names | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in resources}
 
 
 def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Manifest | None, *, twin: bool) -> Standing:

@@ -108,8 +108,8 @@ def list_undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[
     if not records:
         return []
     addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)
-    declared = {recorded.digests.thing(recorded.app_id, address) for address in addresses}
-    return [record for record in records if record.thing not in declared]
+    names = {recorded.digests.thing(recorded.app_id, address) for address in addresses}
+    return [record for record in records if record.thing not in names]
 
 
 def _read_getters(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
@@ -248,7 +248,7 @@ def _count_members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: 
     """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
     counts: Counter[str] = Counter()
     for resource in manifest.resources.values():
-        fields = [field for field, written in resource.links.items() if not new.isdisjoint(written.present)]
+        fields = [field for field, lists in resource.links.items() if not new.isdisjoint(lists.present)]
         record = recorded.at(resource.address) if fields else None
         if record:
             counts.update(end for field in fields for end in record.links.get(field, ()))

@@ -17,13 +17,13 @@ from reconciler.errors import Mark
 
 def find_differing(link: LinkKind, resources: Iterable[Resource], draft: Draft) -> Iterator[Resource]:
     """Those that write a list of links and do not plainly have just these: what is written and held is neither made nor taken away."""
-    live, held = draft.live, draft.live.links.get(link.name, {})
+    live, ends_by_id = draft.live, draft.live.links.get(link.name, {})
     for resource in resources:
-        written = resource.links.get(link.field)
-        if written is None:
+        lists = resource.links.get(link.field)
+        if lists is None:
             continue
-        ids = draft.ids_of(link.target, written)
-        if ids is None or held.get(live.pairs.get(resource.address, "")) != ids or resource.address in draft.returning:
+        ids = draft.ids_of(link.target, lists)
+        if ids is None or ends_by_id.get(live.pairs.get(resource.address, "")) != ids or resource.address in draft.returning:
             yield resource
 
 
@@ -31,17 +31,17 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     """Compare a list of links that a resource writes."""
     if resource.is_gone:
         return
-    written = resource.links[link.field]
+    lists = resource.links[link.field]
     thing = draft.live.of(resource.address)
     if thing is None and resource.address not in draft.created:
         return
-    if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
+    if resource.address in draft.returning and (lists.absent or draft.manifest.policy.links in ("declared", "exact")):
         text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
         draft.note("incomplete", text, resource)
-    held = _name_live_ends(link, thing, draft)
-    attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
-    sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubtful)
-    detach = [t for t in sure if _must_go(link, t, held[t], written, resource, draft)]
+    live_ends = _name_live_ends(link, thing, draft)
+    attach = [t for t in lists.present if t not in live_ends and _may_attach(link, resource, t, draft)]
+    sure = (t for t, live_id in live_ends.items() if (link.target, live_id) not in draft.live.doubtful)
+    detach = [t for t in sure if _must_go(link, t, live_ends[t], lists, resource, draft)]
     if link.attach.is_by_name:
         attach, detach = ([t for t in ends if not shares_name(link, t, resource.mark, (resource,), draft)] for ends in (attach, detach))
     # What is held and not declared has no name here and counts all the same.
@@ -49,18 +49,18 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     if link.most is not None and attach and total > link.most:
         text = f"{resource.mark}: would have {total} {link.field}, Intercom admits {link.most}"
         draft.refuse("capacity", f"{text}; remove some", resource)
-    _add_changes(link, resource, held, {Action.ATTACH: attach, Action.DETACH: detach}, draft)
+    _add_changes(link, resource, live_ends, {Action.ATTACH: attach, Action.DETACH: detach}, draft)
 
 
 def _add_changes(
-    link: LinkKind, resource: Resource, held: Mapping[Address, str], ends: Mapping[Action, Sequence[Address]], draft: Draft
+    link: LinkKind, resource: Resource, live_ends: Mapping[Address, str], ends: Mapping[Action, Sequence[Address]], draft: Draft
 ) -> None:
     """Add what is to be done with the links to these ends, each at its line."""
-    written, thing = resource.links[link.field], draft.live.of(resource.address)
+    lists, thing = resource.links[link.field], draft.live.of(resource.address)
     for action, targets in ends.items():
         for target in sorted(targets):
-            below = written.present.get(target) or written.absent.get(target) or 0
-            mark, target_id = Mark(resource.mark.file, resource.mark.line + below), held.get(target) or draft.live.pairs.get(target)
+            below = lists.present.get(target) or lists.absent.get(target) or 0
+            mark, target_id = Mark(resource.mark.file, resource.mark.line + below), live_ends.get(target) or draft.live.pairs.get(target)
             people, source_id = draft.people(link.source), thing.id if thing else None
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
 
@@ -81,13 +81,13 @@ def _live_ends(link: LinkKind, thing: Live | None, draft: Draft) -> Set[str]:
 
 def _name_live_ends(link: LinkKind, thing: Live | None, draft: Draft) -> Mapping[Address, str]:
     """The live links of one thing whose other end has a name: its address → its id."""
-    named = ((draft.address_of(link.target, live_id), live_id) for live_id in _live_ends(link, thing, draft))
-    return {address: live_id for address, live_id in named if address}
+    pairs = ((draft.address_of(link.target, live_id), live_id) for live_id in _live_ends(link, thing, draft))
+    return {address: live_id for address, live_id in pairs if address}
 
 
 def _may_attach(link: LinkKind, resource: Resource, target: Address, draft: Draft) -> bool:
-    declared = draft.manifest.resources[target]
-    if declared.free:
+    end = draft.manifest.resources[target]
+    if end.free:
         draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
         return False
     if target in draft.live.withheld:
@@ -117,29 +117,29 @@ class Authority(StrEnum):
     EXACT = "exact"
 
 
-def find_authority(manifest: Manifest, written: WrittenLinks, target: Address) -> Authority:
+def find_authority(manifest: Manifest, lists: WrittenLinks, target: Address) -> Authority:
     """What decides about a link to a target, in a list that is written."""
     end = manifest.resources.get(target)
-    if target in manifest.rules and target not in written.present and target not in written.absent:
+    if target in manifest.rules and target not in lists.present and target not in lists.absent:
         return Authority.RULE
     if end and end.free:
         return Authority.FREE
     if end and end.is_gone:
         return Authority.END
-    if target in written.absent or target in written.present:
+    if target in lists.absent or target in lists.present:
         return Authority.ENTRY
     return Authority(manifest.policy.links)
 
 
-def _must_go(link: LinkKind, target: Address, target_id: str, written: WrittenLinks, resource: Resource, draft: Draft) -> bool:
+def _must_go(link: LinkKind, target: Address, target_id: str, lists: WrittenLinks, resource: Resource, draft: Draft) -> bool:
     """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
-    match find_authority(draft.manifest, written, target):
+    match find_authority(draft.manifest, lists, target):
         case Authority.FREE:
-            if target in written.absent:
+            if target in lists.absent:
                 draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
             return False
         case Authority.ENTRY:
-            return target in written.absent
+            return target in lists.absent
         case Authority.EXACT:
             return target not in draft.live.withheld
         case Authority.DECLARED:

@@ -64,10 +64,12 @@ def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, facts: LintFa
     """All that is amiss by the rules that a policy does not put off, in the order of the files."""
     remarks = []
     for kind in (kind for kind in kinds if not kind.person):
-        declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
-        others = [resource for resource in declared if not resource.is_gone]
+        resources = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
+        others = [resource for resource in resources if not resource.is_gone]
         names = {_name(kind, resource): resource for resource in others}
-        section = _Section(kind, policy, facts, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others, manifest)
+        section = _Section(
+            kind, policy, facts, [r for r in resources if r.is_gone], {n: r for n, r in names.items() if n}, others, manifest
+        )
         for rule, find in RULES.items():
             if (level := getattr(policy.lint, rule)) != "off":
                 remarks += [Remark(rule, level, r.address, Problem(r.mark, problem, now)) for r, problem, now in find.look(section)]
@@ -122,7 +124,7 @@ def _find_deprecated_use(section: _Section) -> Found:
     resources = section.manifest.resources
     leaving = {r.address: find_successor(resources, r) for r in section.others if r.is_deprecated}
     for resource in resources.values() if leaving else ():
-        for end, below in sorted(pair for written in resource.links.values() for pair in written.present.items()):
+        for end, below in sorted(pair for lists in resource.links.values() for pair in lists.present.items()):
             if end in leaving:
                 new = leaving[end]
                 now = f"name {quote(new.key)} instead" if new else "take it out"

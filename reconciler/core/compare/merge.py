@@ -119,8 +119,8 @@ def find_moves(comparison: Comparison, merge: ThingChange, carriers: Carriers) -
     names = {(address.kind, live_id): address for address, live_id in live.pairs.items()}
     links = {members.link for members in list_others(comparison.kinds, merge)}
     rule = comparison.manifest.rules.get(into)
-    ruled = {rule.link} if rule and is_sole(rule) else set()
-    for link, ids in sorted(item for item in carriers_by_thing[old].items() if item[0] not in ruled):
+    rule_links = {rule.link} if rule and is_sole(rule) else set()
+    for link, ids in sorted(item for item in carriers_by_thing[old].items() if item[0] not in rule_links):
         has, people = carriers_by_thing[new].get(link, set()), 1 if link.source in comparison.kinds.persons else None
         for source_id in sorted(ids if link in links else ids - has):
             address = names.get((link.source, source_id)) or address_by(link.source, "id", source_id)
@@ -149,10 +149,10 @@ def _find_key(comparison: Comparison, into: Address) -> str:
 def _is_left_out(comparison: Comparison, address: Address, link: LinkName, into: Address) -> bool:
     """Whether an entry says of its own list, which rules, that a link is not to be."""
     resource = comparison.manifest.resources.get(address)
-    written = resource.links.get(link.field) if resource else None
-    if written is None:
+    lists = resource.links.get(link.field) if resource else None
+    if lists is None:
         return False
-    return into in written.absent or (into not in written.present and comparison.manifest.policy.links in ("declared", "exact"))
+    return into in lists.absent or (into not in lists.present and comparison.manifest.policy.links in ("declared", "exact"))
 
 
 def list_holders(kinds: Kinds, merge: ThingChange, uses: Sequence[Use]) -> Sequence[Use]:

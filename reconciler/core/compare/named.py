@@ -49,18 +49,18 @@ def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, index: Index) -
 def refuse_same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change]) -> Iterator[Refusal]:
     """Refusals for new names that are those of another entry: two things of one name would come of them, or one that is to be gone."""
     first = kind.identities[0]
-    declared: dict[str, list[Resource]] = defaultdict(list)
+    resources_by_name: dict[str, list[Resource]] = defaultdict(list)
     for resource in resources if kind.rename else ():
         if not resource.is_gone and (key := resource.fields.get(first.field)):
-            declared[first.fold(str(key))].append(resource)
+            resources_by_name[first.fold(str(key))].append(resource)
     naming = {_find_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
     tombstones = {spell(resource.key): resource for resource in resources if resource.is_gone and resource.by == first.field}
-    for resource in (resource for several in declared.values() for resource in several if resource.address in naming):
+    for resource in (resource for several in resources_by_name.values() for resource in several if resource.address in naming):
         if tombstone := tombstones.get(spell(str(resource.fields[first.field]))):
             name = resource.fields[first.field]
             text = f"{resource.mark}: this {kind.name} would have the name {name!a}, which is declared absent at {tombstone.mark}"
             yield Refusal("identity", f"{text}; keep one of them", entries=(resource.address, tombstone.address))
-    for several in declared.values():
+    for several in resources_by_name.values():
         if len(several) > 1 and any(resource.address in naming for resource in several):
             places = " and ".join(str(resource.mark) for resource in several)
             text = f"{places}: these {kind.section} would have one name, {several[0].fields[first.field]!a}; give them different ones"

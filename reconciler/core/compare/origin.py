@@ -83,15 +83,15 @@ def is_rewritten(before: Resource | None, now: Resource) -> bool:
 
 
 def _read_claims(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Address], Set[Address]]]]:
-    links = {name: (written.present.keys(), written.absent.keys()) for name, written in entry.links.items()}
+    links = {name: (lists.present.keys(), lists.absent.keys()) for name, lists in entry.links.items()}
     return replace(entry, mark=Mark(""), links={}), links
 
 
 def _find_link_origin(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:
-    written = now.links.get(change.link.field)
+    lists = now.links.get(change.link.field)
     old = before.links.get(change.link.field) if before else None
-    is_present = change.target in written.present if written else False
-    is_written = is_present or (written is not None and change.target in written.absent)
+    is_present = change.target in lists.present if lists else False
+    is_written = is_present or (lists is not None and change.target in lists.absent)
     was_present = change.target in old.present if old else False
     was_written = was_present or (old is not None and change.target in old.absent)
     if (is_present, is_written) != (was_present, was_written):

@@ -37,8 +37,8 @@ def find_left(manifest: Manifest, recorded: Recorded) -> list[Record]:
     ours = [r for r in recorded.records.notable.values() if r.owned and not r.deleted]
     if not ours:
         return []
-    declared = {recorded.digests.thing(recorded.app_id, address) for address in (*manifest.resources, *manifest.beside)}
-    return [record for record in ours if record.thing not in declared]
+    names = {recorded.digests.thing(recorded.app_id, address) for address in (*manifest.resources, *manifest.beside)}
+    return [record for record in ours if record.thing not in names]
 
 
 def find_orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool) -> Orphans:
@@ -189,8 +189,8 @@ class _Draft:
             return "left alone: a plan of a part prunes nothing"
         if not self.recorded.runs:
             return "left alone: the first run prunes nothing"
-        written = kind.section in self.manifest.sections
-        return "" if written else f"left alone: `{kind.section}:` is not written, so it is not ours"
+        has_section = kind.section in self.manifest.sections
+        return "" if has_section else f"left alone: `{kind.section}:` is not written, so it is not ours"
 
     def _who_has_it(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""

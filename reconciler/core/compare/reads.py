@@ -176,17 +176,17 @@ class KindView:
         return key in self.asked.get((how, by), ())
 
 
-def list_parts(kinds: Kinds, kind: Kind, wanted: Iterable[Resource], pairs: Mapping[Address, str]) -> Mapping[str, Part]:
+def list_parts(kinds: Kinds, kind: Kind, resources: Iterable[Resource], pairs: Mapping[Address, str]) -> Mapping[str, Part]:
     """The parts of a kind that can be listed by what its things are declared to have; none where a search asks for many names at once."""
     parts: dict[str, Part] = {}
     for link in kind.links if kind.listing and not kind.whole and not kind.search else ():
         names: dict[str, set[tuple[str, str]]] = {}
-        for resource in wanted if kinds.list_sources(link.name) else ():
-            written = resource.links.get(link.field)
-            for live_id in filter(None, map(pairs.get, written.present if written else ())):
+        for resource in resources if kinds.list_sources(link.name) else ():
+            lists = resource.links.get(link.field)
+            for live_id in filter(None, map(pairs.get, lists.present if lists else ())):
                 names.setdefault(live_id, set()).add((resource.by, resource.key))
         if listing := kinds.list_sources(link.name):
-            parts |= {i: Part(link.field, f"by {link.target}", listing, declared) for i, declared in names.items()}
+            parts |= {i: Part(link.field, f"by {link.target}", listing, keys) for i, keys in names.items()}
     return parts
 
 
@@ -209,14 +209,14 @@ def plan_reads(
     kind: Kind,
     resources: Sequence[Resource],
     view: KindView,
-    needed: bool = False,
+    is_needed: bool = False,
     certain: Set[Address] = frozenset(),
     index: Index | None = None,
 ) -> tuple[Read, ...]:
-    """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
+    """The reads to make now. `is_needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
     unless a strong read shows it. `index`: the things that were seen, by their names. Empty: all is known that can be."""
     if kind.whole:
-        return _plan_whole(kind, len(resources), view) if resources or needed else ()
+        return _plan_whole(kind, len(resources), view) if resources or is_needed else ()
     index = index or Index(kind, view.things.values(), view.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in _find_open(kind, resources, index):
@@ -331,14 +331,14 @@ def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], view: Kin
 def _plan_listing(kind: Kind, by: str, keys: Sequence[str], view: KindView) -> Iterator[Read]:
     """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer. Parts may be fewer still."""
     assert kind.listing is not None
-    listed = view.has_asked(How.REST)
-    if view.total is None and not listed and len(keys) > FEW:
+    is_listed = view.has_asked(How.REST)
+    if view.total is None and not is_listed and len(keys) > FEW:
         yield Read(kind.name, How.LIST)
         return
-    total = None if listed else view.total
+    total = None if is_listed else view.total
     rest = len(keys) if total is None else count_rest(kind.listing, total)
     most = min(rest, len(keys))
-    ids, part = ((), None) if listed else choose_parts(by, keys, view, most)
+    ids, part = ((), None) if is_listed else choose_parts(by, keys, view, most)
     if part and part.calls is not None and part.calls < most:
         view.questions.append(_weigh(kind, How.PART, by, len(keys), total, part))
         new = [live_id for live_id in ids if live_id not in view.heads]

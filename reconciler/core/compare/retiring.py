@@ -184,8 +184,8 @@ def _list_undated(
 def note_retiring(kinds: Kinds, manifest: Manifest, retiring: Mapping[Address, Retiring]) -> Iterator[Note]:
     """A note on each thing that goes out of use."""
     leaving = {address: resource for address, resource in manifest.resources.items() if resource.is_deprecated}
-    links = (written for resource in manifest.resources.values() for written in resource.links.values()) if leaving else ()
-    counts = Counter(end for written in links for end in written.present if end in leaving)
+    links = (lists for resource in manifest.resources.values() for lists in resource.links.values()) if leaving else ()
+    counts = Counter(end for lists in links for end in lists.present if end in leaving)
     for address, resource in leaving.items():
         key = retirement.after if (retirement := kinds[address.kind].retirement) else ""
         text = (

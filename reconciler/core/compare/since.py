@@ -41,7 +41,7 @@ def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Ad
     resource = manifest.resources.get(source)
     if manifest.policy.links != "owned" or action != Action.DETACH or resource is None:
         return False
-    return not any(target in written.absent for written in resource.links.values())
+    return not any(target in lists.absent for lists in resource.links.values())
 
 
 def is_later(recorded: Recorded, change: LinkChange, attachments: Mapping[Ends, Attachment], gap: bool) -> bool:

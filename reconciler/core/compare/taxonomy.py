@@ -94,12 +94,12 @@ class TaxonomyFacts:
 
 def describe_taxonomy(kind: Kind, manifest: Manifest, facts: TaxonomyFacts) -> Taxonomy:
     """The taxonomy of a kind. What is live and undeclared is left out where the policy ignores it."""
-    declared = {address: resource for address, resource in manifest.resources.items() if address.kind == kind.name}
+    resources = {address: resource for address, resource in manifest.resources.items() if address.kind == kind.name}
     live, others = _pair(facts.rows or ())
     if manifest.policy.on_undeclared(kind.section) == "ignore":
         others = []
-    names = {address: _name(kind, resource, live.get(address)) for address, resource in declared.items()}
-    terms = [*_list_declared(declared, names, live, facts), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
+    names = {address: _name(kind, resource, live.get(address)) for address, resource in resources.items()}
+    terms = [*_list_declared(resources, names, live, facts), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
     app_id = (manifest.pin.app_id if manifest.pin else None) or ""
     in_order = sorted(terms, key=lambda term: (term.name.casefold(), term.name, term.state))
     return Taxonomy(kind, manifest.name if manifest.has_name else "", app_id, in_order, facts.rows is not None)
@@ -122,10 +122,10 @@ def _name(kind: Kind, resource: Resource, row: Row | None) -> str:
 
 
 def _list_declared(
-    declared: Mapping[Address, Resource], names: Mapping[Address, str], live: Mapping[Address, Row], facts: TaxonomyFacts
+    resources: Mapping[Address, Resource], names: Mapping[Address, str], live: Mapping[Address, Row], facts: TaxonomyFacts
 ) -> Iterator[Term]:
-    for address, resource in declared.items():
-        row, successor = live.get(address), resource.into or find_successor(declared, resource)
+    for address, resource in resources.items():
+        row, successor = live.get(address), resource.into or find_successor(resources, resource)
         yield Term(
             name=names[address],
             state=_state(resource),

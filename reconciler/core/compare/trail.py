@@ -54,14 +54,14 @@ class Trail:
 
 
 def find_trails(
-    comparison: Comparison, attachments: Mapping[Ends, Attachment], by: Callable[[str, str], str], written: Sequence[Write], now: float
+    comparison: Comparison, attachments: Mapping[Ends, Attachment], by: Callable[[str, str], str], writes: Sequence[Write], now: float
 ) -> Mapping[Subject, Trail]:
     """The trail of every change of what was applied.
 
     `attachments` is when links were made, as far as Intercom says; `by` says who made a link to a kind.
     """
     history: dict[str, list[Write]] = {}
-    for write in written:
+    for write in writes:
         history.setdefault(write.ends[0], []).append(write)
     recorded, trails = comparison.recorded, {}
     for change in comparison.difference.changes:
@@ -84,26 +84,26 @@ def _last_proof(recorded: Recorded, change: Change) -> float | None:
     return record.proved_at or None if record else None
 
 
-def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Write], now: float) -> int:
+def _count_repairs(recorded: Recorded, change: Change, writes: Sequence[Write], now: float) -> int:
     """How often lately the same was written there. The first time ever put nothing right: the manifest asked for it."""
     if isinstance(change, LinkChange):
         place = (change.action, change.link.field, _digest(recorded, change.target))
-        return _repairs([write for write in written if (write.action, write.link, write.ends[1]) == place], now)
+        return _repairs([write for write in writes if (write.action, write.link, write.ends[1]) == place], now)
     subjects = {
         recorded.digests.plain(field.path): recorded.digests.claim(_digest(recorded, change.address), field.path, field.after)
         for field in change.fields
         if field.cause in DRIFTED
     }
     if not subjects:
-        return _repairs([write for write in written if write.action == change.action and not write.link], now)
-    return max(_repairs([write for write in written if write.fields.get(path) == claim], now) for path, claim in subjects.items())
+        return _repairs([write for write in writes if write.action == change.action and not write.link], now)
+    return max(_repairs([write for write in writes if write.fields.get(path) == claim], now) for path, claim in subjects.items())
 
 
 def _digest(recorded: Recorded, address: Address) -> str:
     return recorded.digests.thing(recorded.app_id, address)
 
 
-def _repairs(written: Sequence[Write], now: float) -> int:
-    runs: dict[str, float] = {write.run: write.at for write in written}
+def _repairs(writes: Sequence[Write], now: float) -> int:
+    runs: dict[str, float] = {write.run: write.at for write in writes}
     first = min(runs.values(), default=now)
     return sum(first < at and now - LATELY <= at for at in runs.values())

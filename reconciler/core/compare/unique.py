@@ -67,8 +67,12 @@ class Owners:
         things = self.index.get((name, key))
         holders = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
         addresses = {holder.resource.address for holder in holders if holder.resource}
-        archived = self.archived_holders.get((name, key))
-        return holders if archived is None or archived.address in addresses else [*holders, Holder(Grip.ARCHIVED, None, archived)]
+        archived_holder = self.archived_holders.get((name, key))
+        return (
+            holders
+            if archived_holder is None or archived_holder.address in addresses
+            else [*holders, Holder(Grip.ARCHIVED, None, archived_holder)]
+        )
 
     def _holder(self, name: str, thing: Live) -> Holder:
         address = self.names.get(thing.id)
@@ -84,8 +88,8 @@ class Owners:
     def archived_holders(self) -> Mapping[tuple[str, str], Resource]:
         """Who is declared to be in the archive and is not live, by the value that names it: it holds that value there."""
         live, about = set(self.names.values()), self.kind
-        archived = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
-        return {(r.by, about.identity[r.by].fold(r.key)): r for r in archived if r.address not in live}
+        archived_resources = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
+        return {(r.by, about.identity[r.by].fold(r.key)): r for r in archived_resources if r.address not in live}
 
     def may_share(self, name: str, one: Resource, own: Live | None, holder: Holder) -> bool:
         """Whether Intercom lets both have the value, as they will be once the plan is done."""

@@ -67,10 +67,10 @@ def id_of(noun: str, shape: Shape) -> Callable[[Any], str]:
     """The reader of an id that Intercom gave to a thing."""
 
     def read(value: Any) -> str:
-        written = parse_name(value)
-        if not re.fullmatch(shape.pattern, written):
-            raise ValueError(f"{written!r} is not the id of a {noun}; write {shape.words} that Intercom shows")
-        return written
+        name = parse_name(value)
+        if not re.fullmatch(shape.pattern, name):
+            raise ValueError(f"{name!r} is not the id of a {noun}; write {shape.words} that Intercom shows")
+        return name
 
     return read
 

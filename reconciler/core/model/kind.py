@@ -179,8 +179,8 @@ class Kind:
     @cached_property
     def shapes(self) -> Mapping[str, frozenset[type]]:
         """The types that a live value of each field, and of what else is shown, can have: those of what people write, and nothing."""
-        written = {name: _types(self.entry.model_fields[name].annotation) for name in self.fields}
-        return written | dict.fromkeys(self._flags, frozenset({bool, NoneType}))
+        types = {name: _types(self.entry.model_fields[name].annotation) for name in self.fields}
+        return types | dict.fromkeys(self._flags, frozenset({bool, NoneType}))
 
     @cached_property
     def seen_types(self) -> set[tuple[type, ...]]:

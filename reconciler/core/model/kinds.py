@@ -30,13 +30,13 @@ class Kinds:
     one."""
 
     def __init__(self, kinds: Iterable[Kind], beside: Iterable[Kind] = (), ruling: Ruling | None = None) -> None:
-        declared, self.beside, self.ruling = tuple(kinds), tuple(beside), ruling
-        by_name = {kind.name: kind for kind in (*declared, *self.beside)}
+        declarable, self.beside, self.ruling = tuple(kinds), tuple(beside), ruling
+        by_name = {kind.name: kind for kind in (*declarable, *self.beside)}
         ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in by_name.values()}
         # What leads to things of its own kind is put in order thing by thing.
         needs = {name: [other for other in others if other != name] for name, others in ends.items()}
         self._by_name = {name: by_name[name] for name in TopologicalSorter(needs).static_order() if name in by_name}
-        self._declared = {kind.name for kind in declared}
+        self._declared = {kind.name for kind in declarable}
 
     def __iter__(self) -> Iterator[Kind]:
         return (kind for kind in self._by_name.values() if kind.name in self._declared)

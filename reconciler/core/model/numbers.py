@@ -24,18 +24,18 @@ def _refuse_long(digits: int) -> None:
         raise ValueError(f"has more than {_DIGITS} digits; write a shorter number")
 
 
-def _integer(written: str) -> int:
-    _refuse_long(len(written))
-    return int(written, {"0o": 8, "0x": 16}.get(written[:2], 10))
+def _integer(text: str) -> int:
+    _refuse_long(len(text))
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
 
-def _fraction(written: str) -> Decimal:
+def _fraction(text: str) -> Decimal:
     """The float form, exactly. The exponent is checked first: 1e999999999 would fill the memory as a whole number."""
-    mantissa, _, exponent = written.lower().partition("e")
+    mantissa, _, exponent = text.lower().partition("e")
     _refuse_long(len(mantissa))
     _refuse_long(len(exponent))
     _refuse_long(abs(int(exponent or "0")))
-    return Decimal(written)
+    return Decimal(text)
 
 
 def _number(value: Any, expected: str) -> int | Decimal:

@@ -340,19 +340,19 @@ def _say_setting(value: Setting) -> str:
 
 def tighten(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     """The base policy with what a manifest makes stricter, and a line for every setting that it would loosen, which is not taken."""
-    merged: dict[str, Any] = {**base.model_dump(), IGNORED: base.ignore_drift}
-    refused = []
-    known = dict(settings(base))
+    settings_both: dict[str, Any] = {**base.model_dump(), IGNORED: base.ignore_drift}
+    lines = []
+    base_settings = dict(settings(base))
     for name, value in settings(here, written=True):
-        if looser(name, known[name], value):
-            refused.append(f"{name}: {_say_setting(value)} (allowed: {_say_setting(known[name])})")
+        if looser(name, base_settings[name], value):
+            lines.append(f"{name}: {_say_setting(value)} (allowed: {_say_setting(base_settings[name])})")
             continue
         section, _, leaf = name.partition(".")
         if leaf:
-            merged[section][leaf] = value
+            settings_both[section][leaf] = value
         else:
-            merged[section] = value
-    return type(base).model_validate(merged), tuple(refused)
+            settings_both[section] = value
+    return type(base).model_validate(settings_both), tuple(lines)
 
 
 def list_moved(base: Policy, here: Policy) -> tuple[str, ...]:

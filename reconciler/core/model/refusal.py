@@ -40,15 +40,15 @@ class Refusal:
         return bool(self.entries)
 
 
-def gather_refusals(refused: Iterable[Refusal]) -> Iterator[Refusal]:
+def gather_refusals(refusals: Iterable[Refusal]) -> Iterator[Refusal]:
     """Refusals in their order, those of one cause as one if they are many: with their number and the first places."""
-    refused = tuple(refused)
+    refusals = tuple(refusals)
     # What is about several entries, or can be approved, stands for itself.
-    matches = {n: match for n, r in enumerate(refused) if len(r.entries) == 1 and not r.approve and (match := PLACE.fullmatch(r.message))}
-    groups = gather(matches, lambda n: f"{refused[n].gate}: {matches[n]['what']}")
-    alone = [[n] for n in range(len(refused)) if n not in matches]
+    matches = {n: match for n, r in enumerate(refusals) if len(r.entries) == 1 and not r.approve and (match := PLACE.fullmatch(r.message))}
+    groups = gather(matches, lambda n: f"{refusals[n].gate}: {matches[n]['what']}")
+    alone = [[n] for n in range(len(refusals)) if n not in matches]
     for group in sorted((*groups, *alone), key=lambda group: group[0]):
-        yield refused[group[0]] if len(group) == 1 else _as_one([refused[n] for n in group], [matches[n] for n in group])
+        yield refusals[group[0]] if len(group) == 1 else _as_one([refusals[n] for n in group], [matches[n] for n in group])
 
 
 def _as_one(same: Sequence[Refusal], matches: Sequence[re.Match[str]]) -> Refusal:

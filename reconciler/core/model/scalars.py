@@ -67,8 +67,8 @@ class _NotNull(BeforeValidator):
     """Refuses null, in the JSON Schema too: the model's None means that nothing is written."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        written = handler(schema)
-        return {**next(one for one in written["anyOf"] if one != {"type": "null"})} if "anyOf" in written else written
+        schema_here = handler(schema)
+        return {**next(one for one in schema_here["anyOf"] if one != {"type": "null"})} if "anyOf" in schema_here else schema_here
 
 
 NotNull = _NotNull(not_null)

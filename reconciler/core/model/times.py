@@ -38,24 +38,24 @@ def _from_iso(match: re.Match[str]) -> int:
         raise ValueError(f"{quote_visibly(match[0])} is no time ({error}); {_HOW}") from None
 
 
-def _compact_date(written: str) -> str | None:
+def _compact_date(text: str) -> str | None:
     """20140311 as a date; None if it is none. As Unix seconds all of these lie in the year 1970."""
-    if len(written) != 8 or written[:2] not in ("19", "20"):
+    if len(text) != 8 or text[:2] not in ("19", "20"):
         return None
     try:
-        return datetime.strptime(written, "%Y%m%d").date().isoformat()
+        return datetime.strptime(text, "%Y%m%d").date().isoformat()
     except ValueError:
         return None
 
 
-def _from_seconds(written: str, seconds: int) -> int:
-    """Unix seconds, `written` perhaps with a fraction. Raises ValueError for what may mean something else."""
+def _from_seconds(text: str, seconds: int) -> int:
+    """Unix seconds, `text` perhaps with a fraction. Raises ValueError for what may mean something else."""
     if abs(seconds) >= _MILLISECONDS:
-        raise ValueError(f"{written} looks like milliseconds; {_HOW}")
-    if written.startswith("-") and written.strip("-0."):
-        raise ValueError(f"{written} is a negative number of seconds; write the date itself, or null for no time")
-    if date := _compact_date(written):
-        raise ValueError(f"{written} can be a date or Unix seconds; write {date} if the date is meant")
+        raise ValueError(f"{text} looks like milliseconds; {_HOW}")
+    if text.startswith("-") and text.strip("-0."):
+        raise ValueError(f"{text} is a negative number of seconds; write the date itself, or null for no time")
+    if date := _compact_date(text):
+        raise ValueError(f"{text} can be a date or Unix seconds; write {date} if the date is meant")
     return seconds
 
 
@@ -65,11 +65,11 @@ def parse_time(value: Any) -> int:
         raise ValueError(f"is empty; {_HOW}")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"is {describe(value)}; {_HOW}")
-    written = str(value)
-    if match := _ISO.fullmatch(written):
+    text = str(value)
+    if match := _ISO.fullmatch(text):
         return _from_iso(match)
-    if match := _UNIX.fullmatch(written):
-        return _from_seconds(written, int(match[1]))
+    if match := _UNIX.fullmatch(text):
+        return _from_seconds(text, int(match[1]))
     raise ValueError(f"{describe(value)} is no time; {_HOW}")
 
 

@@ -80,8 +80,8 @@ class Books:
         comparison = self.comparison
         applied = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
         late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in applied}
-        created = {o.change.address: o.id for o in outcomes if o.id and o.status in DONE and o.change.target is None}
-        ids = {**created, **comparison.live.pairs}
+        ids_made = {o.change.address: o.id for o in outcomes if o.id and o.status in DONE and o.change.target is None}
+        ids = {**ids_made, **comparison.live.pairs}
         rules = {(target.kind, ids.get(target) or "", governed_by(rule)) for target, rule in self.whole.rules.items()}
         new = {(a.kind, ids.get(a) or ""): comparison.manifest.rules[a] for a in comparison.live.members.keys() - late}
         before = chain(comparison.recorded.records.notable.values(), filter(None, self.changed.values()))
@@ -106,23 +106,25 @@ class Books:
         kinds, carriers = self.comparison.kinds, {thing: who for thing, who in self.comparison.carriers.items() if thing not in gone}
 
         def watch(record: Record) -> Record:
-            seen = record.watch if record.deleted else watch_again(kinds[record.kind], record.watch, carriers[record.name], self.writer.now)
-            return record if seen == record.watch else replace(record, watch=seen, run=self.writer.run)
+            watch_now = (
+                record.watch if record.deleted else watch_again(kinds[record.kind], record.watch, carriers[record.name], self.writer.now)
+            )
+            return record if watch_now == record.watch else replace(record, watch=watch_now, run=self.writer.run)
 
         return self._renew(records, carriers, watch)
 
     def _renew(self, records: Iterable[Record], names: Collection[Thing], renew: Callable[[Record], Record]) -> Iterator[Record]:
         """These records, of which those of some things are renewed; what is not among them is added where that makes it another one."""
-        left = dict.fromkeys(names)
+        names_left = dict.fromkeys(names)
         for record in records:
             if record.name in names:
-                left.pop(record.name, None)
+                names_left.pop(record.name, None)
                 yield renew(record)
             else:
                 yield record
-        for record in filter(None, map(self.read, left)):
-            if (renewed := renew(record)) is not record:
-                yield renewed
+        for record in filter(None, map(self.read, names_left)):
+            if (new := renew(record)) is not record:
+                yield new
 
     def _correct(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
@@ -131,8 +133,8 @@ class Books:
 
     def _as_declared(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> Iterator[Record]:
         comparison = self.comparison
-        created = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
-        ids = {**comparison.live.pairs, **{address: live_id for address, live_id in created.items() if live_id}}
+        ids_made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
+        ids = {**comparison.live.pairs, **{address: live_id for address, live_id in ids_made.items() if live_id}}
         sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
         records = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.read)
@@ -157,10 +159,10 @@ class Books:
         if not suspects:
             return []
         recorded, run = self.comparison.recorded, self.writer.run
-        declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.is_gone}
+        names_declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.is_gone}
         current = [(r.name, "" if r.deleted else r.thing) for r in chain(self.changed.values(), list_records()) if r and r.run == run]
         names, places = {name for name, _ in current}, {thing for _, thing in current}
-        return sorted(r.name for r in suspects if r.name not in names and (r.thing in places or r.thing not in declared))
+        return sorted(r.name for r in suspects if r.name not in names and (r.thing in places or r.thing not in names_declared))
 
     def _list_missing(self) -> Sequence[Record]:
         """The records of things that are known not to be live: a whole listing, or their own read, does not show them."""
@@ -168,8 +170,8 @@ class Books:
         names, whole = {kind.name for kind in self.writer.kinds}, {kind.name for kind in self.writer.kinds if kind.whole}
         in_lists = (thing for thing in records if thing[0] in whole & live.listed)
         by_reads = ((address.kind, live_id) for address, live_id in live.vanished_ids.items() if address.kind not in whole)
-        deleted = (record.name for record in records.notable.values() if record.deleted and record.kind in names - whole)
-        missing = (thing for thing in dict.fromkeys((*in_lists, *by_reads, *deleted)) if thing[1] not in live.things.get(thing[0], {}))
+        deletions = (record.name for record in records.notable.values() if record.deleted and record.kind in names - whole)
+        missing = (thing for thing in dict.fromkeys((*in_lists, *by_reads, *deletions)) if thing[1] not in live.things.get(thing[0], {}))
         return [record for thing in missing if (record := records.get(thing)) and not record.is_buried]
 
 
@@ -180,12 +182,12 @@ def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]
 
     def is_proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
-            declared = comparison.kinds.declares(change.address.kind)
+            is_declarable = comparison.kinds.declares(change.address.kind)
             return (
                 change.action is Action.ATTACH
                 and change.address not in returning
                 and change.merges is None
-                and declared
+                and is_declarable
                 and not change.by_rule
             )
         resource, kind = comparison.manifest.resources.get(change.address), comparison.kinds[change.address.kind]
@@ -222,9 +224,9 @@ def _list_written(
     for kind in kinds:
         for link in kind.links:
             for address in (a for a in rest if a.kind == kind.name):
-                written = manifest.resources[address].links.get(link.field)
-                if written is not None:
-                    ends = frozenset(ids[target] for target in written.present if target in ids and not manifest.resources[target].free)
+                lists = manifest.resources[address].links.get(link.field)
+                if lists is not None:
+                    ends = frozenset(ids[target] for target in lists.present if target in ids and not manifest.resources[target].free)
                     links.setdefault(link.name, {})[ids[address]] = ends
     return links
 

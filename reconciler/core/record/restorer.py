@@ -20,8 +20,8 @@ class Restorer(RecordWriter):
     ownership: Ownership = Ownership()
 
     def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
-        created = change.action is Action.CREATE
-        if before is None and (not created or outcome.met or change.address not in self.ownership.files):
+        is_new = change.action is Action.CREATE
+        if before is None and (not is_new or outcome.met or change.address not in self.ownership.files):
             return None
         record = RecordWriter.record_change(self, before, change, outcome)
         return replace(record, files=self.ownership.files[change.address]) if record and before is None else record

@@ -53,9 +53,9 @@ class RecordWriter:
     def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
         """The record of a thing after a change of it that was done; None where it is gone, and nobody wrote that it is to be."""
         if change.action is Action.DELETE:
-            return self._record_end(before, change, deleted=True) if change.mark.line else None
+            return self._record_end(before, change, is_deletion=True) if change.mark.line else None
         if change.action is Action.ARCHIVE:
-            return self._record_end(before, change, deleted=False)
+            return self._record_end(before, change, is_deletion=False)
         if outcome.id is None:
             return None
         record = self._move(before or self._begin(change, outcome.id), change.address)
@@ -67,14 +67,14 @@ class RecordWriter:
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
         return replace(record, owned=owned, deleted=False, written=self.now, fields=fields, shown_as=shown_as)
 
-    def _record_end(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
+    def _record_end(self, before: Record | None, change: ThingChange, *, is_deletion: bool) -> Record | None:
         """The record of a thing that is gone as its entry says: if it is there again later, that is drift."""
         if change.id is None:
             return None
         record = self._move(before or self.make_blank(change.address, change.id, change.mark.file), change.address)
         end = self.recorded.digests.claim(record.salt, "state", change.action.value)
-        new = replace(record, deleted=deleted, written=self.now, fields={}, end_digest=end, former=frozenset(), shown_as="", watch=None)
-        return replace(new, owned=False, links={}, policies={}) if deleted else new
+        new = replace(record, deleted=is_deletion, written=self.now, fields={}, end_digest=end, former=frozenset(), shown_as="", watch=None)
+        return replace(new, owned=False, links={}, policies={}) if is_deletion else new
 
     def record_link(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         """The record of the source of a link after a change of it that was done; None where there is nothing to know of it."""
@@ -123,10 +123,10 @@ class RecordWriter:
         record = self.record_declared(before, resource, thing.id, sides)
         kind = self.kinds[thing.kind]
         fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claims(kind, resource)}
-        written = {link: record.links[link] for link in resource.links if link in record.links}
+        links_of_entry = {link: record.links[link] for link in resource.links if link in record.links}
         link_origins = {
             link: {end: LinkOrigin.OWNED if link_origin == LinkOrigin.FOUND else link_origin for end, link_origin in ends.items()}
-            for link, ends in written.items()
+            for link, ends in links_of_entry.items()
         }
         ours = [(link, end) for link, ends in link_origins.items() for end, link_origin in ends.items() if link_origin == LinkOrigin.OWNED]
         return date_links(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
@@ -134,8 +134,8 @@ class RecordWriter:
     def _judge_links(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
         links = {}
         for link in kind.links:
-            written = resource.links.get(link.field)
-            if written is None:
+            lists = resource.links.get(link.field)
+            if lists is None:
                 # Nobody's list now; what we made and somebody undid is no longer ours to undo.
                 if origins := record.links.get(link.field):
                     links[link.field] = {
@@ -149,12 +149,12 @@ class RecordWriter:
                 for end, link_origin in before.items()
                 if link_origin == LinkOrigin.OWNED and sides.may_be_linked(link.name, record.id, end)
             }
-            for target in written.present:
+            for target in lists.present:
                 if (end := sides.ids.get(target)) and sides.is_linked(link.name, record.id, end):
                     link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
                     link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
             # What is still to be done is as it was, and what was never recorded is not yet.
-            absent = {end for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins}
+            absent = {end for target in lists.absent if (end := sides.ids.get(target)) and end not in link_origins}
             still = {end for end in (*before, *absent) if (resource.address, f"{link.field} {end}") in sides.open}
             link_origins |= dict.fromkeys(absent - still, LinkOrigin.ABSENT)
             link_origins |= {end: before[end] for end in still & before.keys()}
@@ -163,8 +163,8 @@ class RecordWriter:
 
     def _files(self, before: Record | None, *files: str) -> tuple[str, ...]:
         """The files that declare a thing: those that were read, and those that did and were not."""
-        before_files, read = before.files if before else (), self.recorded.files
-        others = [other for other in before_files if other not in read.read and other not in read.vanished]
+        before_files, files_read = before.files if before else (), self.recorded.files
+        others = [other for other in before_files if other not in files_read.read and other not in files_read.vanished]
         return tuple(sorted({*others, *(self.recorded.digests.plain(self.file(file)) for file in files)} - {""}))
 
     def _move(self, record: Record, address: Address) -> Record:
@@ -184,7 +184,7 @@ class RecordWriter:
 
 def _read_governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
     """The policies under which lists are the authority over their links: those that the entry writes are so under this one, or no more."""
-    policies = {link: known for link, known in record.policies.items() if link not in resource.links}
+    policies = {link: one for link, one in record.policies.items() if link not in resource.links}
     return policies | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else policies
 
 

@@ -49,18 +49,18 @@ STANDARD: list[Doc] = [*_standard("contact", _CONTACT), *_standard("company", _C
 
 def show(attribute: Doc) -> Doc:
     name = attribute["name"]
-    shown = {"id": int(attribute["id"]), "type": "data_attribute", "name": name, "full_name": f"custom_attributes.{name}", "label": name}
-    shown |= {key: attribute[key] for key in ("description", "data_type", "options") if attribute.get(key) is not None}
-    shown |= {"api_writable": True, "ui_writable": False, "messenger_writable": attribute["messenger_writable"], "custom": True}
-    return shown | {key: attribute[key] for key in ("archived", "admin_id", "created_at", "updated_at", "model")}
+    body = {"id": int(attribute["id"]), "type": "data_attribute", "name": name, "full_name": f"custom_attributes.{name}", "label": name}
+    body |= {key: attribute[key] for key in ("description", "data_type", "options") if attribute.get(key) is not None}
+    body |= {"api_writable": True, "ui_writable": False, "messenger_writable": attribute["messenger_writable"], "custom": True}
+    return body | {key: attribute[key] for key in ("archived", "admin_id", "created_at", "updated_at", "model")}
 
 
 def listing(request: Request) -> Doc:
     model = request.query.get("model")
     if model == "conversation" and request.version >= V2_16:
         raise Refusal(422, "parameter_invalid", "model=conversation is no longer supported. Use GET /conversations/attributes instead")
-    archived = request.flag("include_archived")
-    custom = [show(a) for a in request.ws.store.table("attribute").in_order() if archived or not a["archived"]]
+    with_archive = request.flag("include_archived")
+    custom = [show(a) for a in request.ws.store.table("attribute").in_order() if with_archive or not a["archived"]]
     data = [a for a in [*STANDARD, *custom] if model in (None, a["model"])]
     return {"type": "list", "data": data}
 

@@ -39,17 +39,17 @@ def show(request: Request, company: Doc) -> Doc:
     """Unset fields are missing, not null (recorded examples of POST /companies, API 2.16)."""
     ws, id = request.ws, company["id"]
     plan = ws.store.table("plan").first("name", company.get("plan"))
-    shown = {"type": "company", "app_id": ws.settings.app_id} | {name: company[name] for name in ALWAYS}
-    shown |= {name: company[name] for name in WHERE_SET if company.get(name) is not None}
-    shown |= {name: company.get(name, 0) for name in ("monthly_spend", "session_count")}
-    shown["user_count"] = len(ws.store.table("contact").ids("company_user", id)) + company.get("unseen_users", 0)
-    shown["tags"] = {"type": "tag.list", "tags": [tags.show(ws.store.table("tag").docs[tag]) for tag in company["tags"]]}
-    shown["segments"] = {"type": "segment.list", "segments": segments.show_those_of(ws, "companies", company)}
-    shown["plan"] = {"type": "plan", "id": plan["id"], "name": plan["name"]} if plan else {}  # callers write its name
+    body = {"type": "company", "app_id": ws.settings.app_id} | {name: company[name] for name in ALWAYS}
+    body |= {name: company[name] for name in WHERE_SET if company.get(name) is not None}
+    body |= {name: company.get(name, 0) for name in ("monthly_spend", "session_count")}
+    body["user_count"] = len(ws.store.table("contact").ids("company_user", id)) + company.get("unseen_users", 0)
+    body["tags"] = {"type": "tag.list", "tags": [tags.show(ws.store.table("tag").docs[tag]) for tag in company["tags"]]}
+    body["segments"] = {"type": "segment.list", "segments": segments.show_those_of(ws, "companies", company)}
+    body["plan"] = {"type": "plan", "id": plan["id"], "name": plan["name"]} if plan else {}  # callers write its name
     if request.version >= V2_16:
         notes = [{"type": "note", "id": note["id"], "body": note["body"]} for note in ws.store.table("note").find("of", id)]
-        shown["notes"] = {"type": "note.list", "notes": notes}
-    return shown
+        body["notes"] = {"type": "note.list", "notes": notes}
+    return body
 
 
 def learn_plan(ws: Workspace, name: str | None) -> None:
@@ -112,14 +112,14 @@ def _bad(name: str) -> Refusal:
     return Refusal(400, "bad_request", f"bad '{name}' parameter")
 
 
-def _check(ws: Workspace, body: Doc, allowed: dict[str, Check]) -> Doc:
+def _check(ws: Workspace, body: Doc, checks: dict[str, Check]) -> Doc:
     """What the body changes. Raises Refusal for a key that is not allowed and for a wrong type."""
     if None in body.values():
         ws.rest_on("company_null")
     for name, value in body.items():
         if name == "monthly_spend" and is_number(value) and float(str(value)) > LARGEST:
             ws.rest_on("spend")
-        if name not in allowed or (value is not None and not allowed[name](value)):
+        if name not in checks or (value is not None and not checks[name](value)):
             raise _bad(name)
     if ws.settings.company_null == "refused" and None in body.values():
         raise _bad(next(name for name, value in body.items() if value is None))

@@ -50,11 +50,11 @@ def update(request: Request) -> Doc:
     if contact["role"] == "user" and request.body.get("role") == "lead":
         # update-contact, API 2.3 reference.
         raise Refusal(400, "client_error", "Contact with user role can't be converted to a lead")
-    changed = _merge_body(request, contact)
-    if any(changed.get(name) != contact.get(name) for name in ("external_id", "email", "role")):
+    new = _merge_body(request, contact)
+    if any(new.get(name) != contact.get(name) for name in ("external_id", "email", "role")):
         request.ws.rest_on("archive")
-    _refuse_conflict(request.ws, changed)
-    return people.show(request, save(request.ws, changed))
+    _refuse_conflict(request.ws, new)
+    return people.show(request, save(request.ws, new))
 
 
 def _merge_body(request: Request, contact: Doc) -> Doc:
@@ -77,11 +77,11 @@ def _merge_body(request: Request, contact: Doc) -> Doc:
     if ws.settings.email_case == "lowered" and changes.get("email"):
         changes["email"] = changes["email"].lower()
     _rest_on_values(ws, changes, body)
-    changed = contact | changes
-    _settle_lead(ws, changed)
+    new = contact | changes
+    _settle_lead(ws, new)
     if "custom_attributes" in body:
-        changed["custom_attributes"] = _merge_custom(ws, changed, body["custom_attributes"])
-    return changed
+        new["custom_attributes"] = _merge_custom(ws, new, body["custom_attributes"])
+    return new
 
 
 def _rest_on_values(ws: Workspace, changes: Doc, body: Doc) -> None:
@@ -149,10 +149,10 @@ def _may_share(rule: str, external_ids: list[Any]) -> bool:
 
 def get(request: Request) -> Doc:
     contact = request.ws.store.get("contact", request.id)
-    shown = people.answer(request, contact)
+    body = people.answer(request, contact)
     if contact and request.flag("include_merge_history") and request.version >= V2_16:
-        shown["merge_history"] = list(contact.get("merges", ()))
-    return shown
+        body["merge_history"] = list(contact.get("merges", ()))
+    return body
 
 
 def find_by_external_id(request: Request) -> Doc:
@@ -166,9 +166,9 @@ def listing(request: Request) -> Doc:
     ws = request.ws
     field = "rank" if ws.settings.contact_order == "updated_at" else "seq"
     changes = ws.store.table("contact").changes
-    ranked = people.reuse(ws, f"by {field}", changes, lambda: Ranked.of(people.see_all(ws), itemgetter(field)))
+    ranking = people.reuse(ws, f"by {field}", changes, lambda: Ranked.of(people.see_all(ws), itemgetter(field)))
     after, size = request.query.get("starting_after"), request.number("per_page", 10, 150)
-    return answer_cursor(request, ranked, people.show, after, size, ascending=False)
+    return answer_cursor(request, ranking, people.show, after, size, ascending=False)
 
 
 def _short(contact: Doc, **state: bool) -> Doc:
@@ -233,12 +233,12 @@ def _share_email_or_phone(one: Doc, other: Doc) -> bool:
 
 def _merge_into(ws: Workspace, source: Doc, into: Doc) -> Doc:
     item = {"type": "merge_history", "source_contact_id": source["id"], "source_contact_role": source["role"], "merged_at": ws.clock()}
-    merged = into | {"merges": [*into.get("merges", ()), item]}
+    whole = into | {"merges": [*into.get("merges", ()), item]}
     for name in ("tags", "companies", "custom_attributes"):
-        merged[name] = {**source[name], **into[name]}
+        whole[name] = {**source[name], **into[name]}
     for name in ("email", "phone", "name", "avatar"):
-        merged[name] = into.get(name) or source.get(name)
-    return merged
+        whole[name] = into.get(name) or source.get(name)
+    return whole
 
 
 def merge_history(request: Request) -> Doc:

@@ -120,7 +120,7 @@ def see(ws: Workspace, contact: Doc) -> Doc | None:
 def see_all(ws: Workspace) -> list[Doc]:
     """All contacts that search and the list show now."""
     table = ws.store.table("contact")
-    return reuse(ws, "live", table.changes, lambda: [shown for contact in table.docs.values() if (shown := see(ws, contact))])
+    return reuse(ws, "live", table.changes, lambda: [body for contact in table.docs.values() if (body := see(ws, contact))])
 
 
 def reuse(ws: Workspace, name: str, stamp: object, build: Callable[[], T]) -> T:

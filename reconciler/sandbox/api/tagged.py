@@ -22,8 +22,8 @@ def search_conversations(request: Request) -> Doc:
         raise Refusal(403, "api_plan_restricted", "Active subscription needed.")
     passes, paging = _read_query(request, mapping(request.body, "query")), mapping(request.body, "pagination")
     rows = [row for row in ws.store.table("conversation").in_order() if passes(row)]
-    ranked, size = Ranked.of(rows, itemgetter("seq")), page_size(paging, 20, 150)
-    answer = answer_cursor(request, ranked, _show_conversation, paging.get("starting_after"), size, ascending=True)
+    ranking, size = Ranked.of(rows, itemgetter("seq")), page_size(paging, 20, 150)
+    answer = answer_cursor(request, ranking, _show_conversation, paging.get("starting_after"), size, ascending=True)
     answer["pages"].setdefault("next", None)
     conversations = answer.pop("data")
     return answer | {"type": "conversation.list", "conversations": conversations}
@@ -50,13 +50,13 @@ def _read_condition(request: Request, query: Doc) -> Predicate:
     if field == "created_at":
         return test_date(lambda row: row.get("created_at"), operator, value, zone(request.ws))
     values = {str(v) for v in (value if isinstance(value, list) else [value])}
-    contained = operator not in ("!=", "NIN", "!~")
-    return lambda row: bool(values & _list_seen(request.ws, row)) == contained
+    is_positive = operator not in ("!=", "NIN", "!~")
+    return lambda row: bool(values & _list_seen(request.ws, row)) == is_positive
 
 
 def _show_conversation(request: Request, conversation: Doc) -> Doc:
-    tagged = {"type": "tag.list", "tags": [tags.show(require(request.ws, "tag", id)) for id in conversation["tags"]]}
-    return {"type": "conversation", "id": conversation["id"], "created_at": conversation.get("created_at"), "tags": tagged}
+    tag_list = {"type": "tag.list", "tags": [tags.show(require(request.ws, "tag", id)) for id in conversation["tags"]]}
+    return {"type": "conversation", "id": conversation["id"], "created_at": conversation.get("created_at"), "tags": tag_list}
 
 
 def _show_tag(tag: Doc, how: list[object]) -> Doc:
@@ -107,12 +107,12 @@ def detach_from_conversation(request: Request) -> Doc:
     return _show_tag(tag, how)
 
 
-def _save(ws: Workspace, conversation: Doc, carried: Doc) -> Doc:
+def _save(ws: Workspace, conversation: Doc, stamps: Doc) -> Doc:
     """Store it with these tags. Search shows the old ones for `update_delay` seconds more."""
     lasting = [pair for pair in conversation.get("stale", ()) if pair[0] > ws.now()]
     if ws.settings.update_delay > 0:
         lasting = [*lasting, [ws.now() + ws.settings.update_delay, list(conversation["tags"])]]
-    return ws.store.put("conversation", conversation | {"tags": carried, "stale": lasting})
+    return ws.store.put("conversation", conversation | {"tags": stamps, "stale": lasting})
 
 
 def _list_seen(ws: Workspace, conversation: Doc) -> set[str]:
@@ -124,9 +124,9 @@ def search_content(request: Request) -> Doc:
     """GET /content/search by tags, since 2.16."""
     query = request.query
     ids, types = (_words(query.get(name)) for name in ("any_tag_ids" if query.get("any_tag_ids") else "tag_ids", "content_types"))
-    contained = query.get("tag_operator", "IN") != "NIN"
+    is_positive = query.get("tag_operator", "IN") != "NIN"
     rows = [row for row in request.ws.store.table("content").in_order() if not types or row["type"] in types]
-    rows = [row for row in rows if not ids or bool(ids & set(row["tags"])) == contained]
+    rows = [row for row in rows if not ids or bool(ids & set(row["tags"])) == is_positive]
     return answer_page(request, rows, lambda _, row: {"type": row["type"], "id": row["id"], "title": row["title"]}, 20, 50, url=True)
 
 

@@ -110,7 +110,7 @@ def _entries(body: Doc, key: str) -> list[Doc]:
 
 
 def _tag_users(request: Request, tag: Doc, entries: list[Doc]) -> list[Doc]:
-    tagged = []
+    rows = []
     for entry in entries:
         try:
             contact = require_live(request.ws, entry.get("id"))
@@ -120,20 +120,20 @@ def _tag_users(request: Request, tag: Doc, entries: list[Doc]) -> list[Doc]:
                 raise
             continue  # POST /tags, API 2.16: an id that does not exist is skipped, still 200
         attach(request.ws, contact, tag)
-        tagged.append({"id": contact["id"], "tagged": True})
-    return tagged
+        rows.append({"id": contact["id"], "tagged": True})
+    return rows
 
 
 def _tag_companies(request: Request, tag: Doc, entries: list[Doc]) -> list[Doc]:
-    tagged = []
+    rows = []
     for entry in entries:
         company = _company(request.ws, entry)
         if company is None and request.version < V2_16:
             request.ws.rest_on("missing_tagged")
             raise Refusal(404, "company_not_found", "Company Not Found")
         if company is not None:
-            tagged.append({"id": company["id"], "tagged": _mark(request.ws, company, tag, entry)})
-    return tagged
+            rows.append({"id": company["id"], "tagged": _mark(request.ws, company, tag, entry)})
+    return rows
 
 
 def _company(ws: Workspace, entry: Doc) -> Doc | None:

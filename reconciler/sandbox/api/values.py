@@ -32,7 +32,7 @@ def merge_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object)
         if value is None:
             ws.rest_on("null_attribute")
         if attribute is None and ws.settings.unknown_attribute == "ignored":
-            new = {key: given for key, given in new.items() if key != name}
+            new = {key: own for key, own in new.items() if key != name}
         else:
             _check_custom(ws, attribute, name, value)
     return {name: value for name, value in {**old, **new}.items() if value is not None}
