@@ -20,8 +20,8 @@ from reconciler.workflow.session import Session
 
 
 def read_kept(session: Session, changes: Sequence[Change], carriers_before: Carriers = NO_CARRIERS) -> Carriers:
-    """Who carries what goes by these changes, where that is kept; of whom `carriers_before` says it, nobody asks again. Raises Refused (3) where
-    it cannot be read with this token: it could not come back."""
+    """Who carries what goes by these changes, where that is kept. Whom `carriers_before` has, nobody asks for again. Raises Refused (3)
+    where it cannot be read with this token: it could not come back."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers
 
