@@ -25,6 +25,7 @@ LISTED = frozenset(
     + ("order", "person_type", "source_contact_role", "state", "type")
 )
 FREE = "custom_attributes"  # its keys are the customer's
+DEEP = frozenset((dict, list))  # what has a shape of its own
 
 
 @dataclass(frozen=True)
@@ -136,17 +137,15 @@ def _text(value: Any) -> str:
 
 def shape(value: Any, key: str = "") -> object:
     """Keys and types: all that the description asks about, and the texts that it lists."""
-    match value:
-        case dict() if key == FREE:
-            return FREE, frozenset([shape(item) for item in value.values()])
-        case dict():
-            return dict, frozenset([(name, shape(item, name)) for name, item in value.items()])
-        case list():
-            return frozenset([shape(item, key) for item in value])
-        case str() if key in LISTED:
-            return value
-        case _:
-            return type(value)
+    if isinstance(value, dict) and key == FREE:
+        return FREE, frozenset([shape(item) for item in value.values()])
+    if isinstance(value, dict):
+        return dict, frozenset(
+            [(name, shape(item, name) if name in LISTED or type(item) in DEEP else type(item)) for name, item in value.items()]
+        )
+    if isinstance(value, list):
+        return frozenset([shape(item, key) for item in value])
+    return value if isinstance(value, str) and key in LISTED else type(value)
 
 
 def slim(value: Any) -> Any:
