@@ -139,7 +139,7 @@ def _perform(session: Session, work: Work, stop: threading.Event) -> tuple[list[
 
 def _sum_up(session: Session, work: Work, outcomes: Sequence[Outcome], notices: tuple[str, ...]) -> Applied:
     line = partial(_write_note, session.here.app_id)
-    remarks = (*(str(hide(str(refusal), False)) for refusal in work.refused), *map(line, work.unproven))
+    remarks = (*(str(hide(str(refusal), False)) for refusal in work.refusals), *map(line, work.unproven))
     return Applied(tuple(outcomes), remarks, tuple(map(line, work.waiting)), dict(session.client.sent), notices)
 
 

@@ -56,7 +56,7 @@ GROUPS = MappingProxyType(
         },
     }
 )
-VERBS = MappingProxyType({name: told for verbs in GROUPS.values() for name, told in verbs.items()})
+VERBS = MappingProxyType({name: text for verbs in GROUPS.values() for name, text in verbs.items()})
 
 
 class Verbs(click.Group):

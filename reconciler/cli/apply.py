@@ -178,7 +178,7 @@ def _apply_manifest(source: ManifestOptions, setup: Setup, approvals: Approvals,
             return _carry_out(session, work, events, bool(setup.fail_on))
     annotate(left_open(proposal.plan, bool(setup.fail_on)))
     late = fails_on_waiting(bool(setup.fail_on), proposal.plan.waiting)
-    return Incomplete.exit_code if proposal.plan.refused or proposal.plan.unproven or late else 0
+    return Incomplete.exit_code if proposal.plan.refusals or proposal.plan.unproven or late else 0
 
 
 def _check_writes(changes: int, so: str) -> None:
@@ -201,7 +201,7 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
     if show.unrecorded:
         raise show.unrecorded
     late = fails_on_waiting(strict, work.waiting)
-    incomplete = work.refused or work.unproven or late
+    incomplete = work.refusals or work.unproven or late
     whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not incomplete
     return 0 if whole else Incomplete.exit_code
 
@@ -216,7 +216,7 @@ class _Show:
 
     def perform(self, work: Work, stop: Stop) -> None:
         with progress(sys.stderr, label="applying") as bar:
-            bar.advance(0, total=len(work.planned.plan.steps))
+            bar.advance(0, total=len(work.proposal.plan.steps))
             try:
                 for outcome in carry_out(self.session, work, stop, self._tell_start):
                     bar.advance()
@@ -239,7 +239,7 @@ class _Show:
 
     def end(self, work: Work, strict: bool) -> None:
         for heading, reasons in (
-            ("Refused, and left out", [str(refusal) for refusal in work.refused]),
+            ("Refused, and left out", [str(refusal) for refusal in work.refusals]),
             ("Unproven, or not done now", [self._note_line(note) for note in work.unproven]),
             ("Waiting for Intercom", [self._note_line(note) for note in work.waiting]),
             ("Left to the next run of rules", [self._note_line(note) for note in work.due]),
@@ -247,10 +247,10 @@ class _Show:
             self.out.lines(outcomes.list_left_out(heading, [str(hide(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.outcomes, time.monotonic() - self.began, color=self.out.color))
         if self.outcomes:
-            self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")
+            self.out.write(f"Calls: {work.proposal.plan.calls} planned, {self.session.client.sent.total()} made.\n")
         self.events.summary(self.outcomes, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
-        annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting)), strict))
+        annotate(left_open(replace(work.proposal.plan, notes=(*work.unproven, *work.waiting)), strict))
 
     def _note_line(self, note: Note) -> str:
         return f"{show_address(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message

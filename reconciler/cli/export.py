@@ -158,7 +158,7 @@ def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
     proposal = make(target.manifest, intercom, replace(choice, must=True), Scope(moved=True), NO_APPROVALS)
     plan, drift = proposal.plan, proposal.plan.drift
     if drift is None or drift.blind:
-        raise Refused(map(str, plan.refused))
+        raise Refused(map(str, plan.refusals))
     if not drift.recorded:
         raise ReconcilerError("no apply or adoption is on record under this name, so nobody can say what drifted; see `reconciler adopt`")
     acceptance = Acceptance(proposal.comparison.kinds, proposal.manifest, target.draft, plan.times)

@@ -57,12 +57,12 @@ def validate(file: Path) -> None:
     from reconciler.fleet.manifests import check_manifests
 
     read = read_fleet(str(file))
-    number, unused = check_manifests(read)
+    number, leftover = check_manifests(read)
     if read.command:
         click.echo("valid, but for the workspaces and their manifests: a command lists them, and it is not run here", err=True)
         return
-    if unused:
-        _say(f"note: no group and no workspace is called {', '.join(unused)}, so nobody gets the overlays of that name")
+    if leftover:
+        _say(f"note: no group and no workspace is called {', '.join(leftover)}, so nobody gets the overlays of that name")
     count = len(read.workspaces)
     manifests = "one manifest" if number == 1 else f"{number:,} manifests"
     click.echo(f"valid: {count:,} {'workspace' if count == 1 else 'workspaces'}, {manifests}", err=True)
@@ -77,7 +77,7 @@ def validate(file: Path) -> None:
 @JOBS
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes, 3 if a plan is refused.")
 @gather(given=FleetOptions)
-def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exitcode: bool) -> int:
+def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detailed_exitcode: bool) -> int:
     """Show what apply would do, workspaces with the same plan in one line. Reads only.
 
     -o DIR: a file APP_ID.json for each workspace, for `show`. The exit code is 1 if a workspace could not be read.
@@ -90,11 +90,11 @@ def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exit
     from reconciler.fleet.states import Verb as Does
     from reconciler.fleet.view import exit_code, write_plans
 
-    with _open(given) as host:
-        view = _look(host, Does.PLAN, group, given)
+    with _open(fleet_options) as host:
+        view = _look(host, Does.PLAN, group, fleet_options)
         if out:
             write_plans(host.store, view.run, out)
-        show(view, given)
+        show(view, fleet_options)
         if view.summary["done"]:
             _say(f"next: reconciler fleet apply {view.run}")
     return exit_code(view, detailed=detailed_exitcode)
@@ -109,7 +109,7 @@ def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exit
 @REPORTS
 @JOBS
 @gather(given=FleetOptions)
-def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve: bool) -> int:
+def apply(run: str | None, fleet_options: FleetOptions, group: str | None, auto_approve: bool) -> int:
     """Carry out what a rollout planned, wave by wave; without RUN: plan, show, ask and carry out.
 
     Each wave is planned again when it begins. A workspace whose plan has another shape than was shown is left alone, as stale. The exit
@@ -127,10 +127,10 @@ def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve:
     if run and group:
         raise Usage("--group goes with a new rollout; one that is there has its workspaces")
     if not run:
-        return _look_and_carry_out(given, Does.PLAN, group, auto_approve)
-    with _open(given) as host:
+        return _look_and_carry_out(fleet_options, Does.PLAN, group, auto_approve)
+    with _open(fleet_options) as host:
         promote(host.store, host.engine, host.fleet, run, reviewed=True)
-        return _finish(host, run, given)
+        return _finish(host, run, fleet_options)
 
 
 @fleet.command(cls=Verb)
@@ -142,7 +142,7 @@ def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve:
 @REPORTS
 @JOBS
 @gather(given=FleetOptions)
-def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool) -> int:
+def drift(fleet_options: FleetOptions, group: str | None, fix: bool, auto_approve: bool) -> int:
     """Show what changed in Intercom since the last apply, in each workspace. Reads only, unless it is to --fix.
 
     The exit code is 2 if something did, 1 if a workspace could not be read.
@@ -159,10 +159,10 @@ def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool)
         raise Usage("--auto-approve goes with --fix: without it nothing is asked")
     if fix:
         refuse_writes("--fix writes to workspaces; leave it out")
-        return _look_and_carry_out(given, Does.DRIFT, group, auto_approve)
-    with _open(given) as host:
-        view = _look(host, Does.DRIFT, group, given)
-        show(view, given)
+        return _look_and_carry_out(fleet_options, Does.DRIFT, group, auto_approve)
+    with _open(fleet_options) as host:
+        view = _look(host, Does.DRIFT, group, fleet_options)
+        show(view, fleet_options)
     return exit_code(view)
 
 
@@ -176,7 +176,7 @@ def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool)
 @FORMAT
 @REPORTS
 @gather(given=FleetOptions)
-def status(run: str | None, given: FleetOptions, which: str | None, app_id: str | None) -> None:
+def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_id: str | None) -> None:
     """Show how a rollout is, or how each workspace is now.
 
     \b
@@ -186,16 +186,16 @@ def status(run: str | None, given: FleetOptions, which: str | None, app_id: str 
     """
     from reconciler.fleet.view import last_rollouts, view_now, view_rollout
 
-    with _open(given) as host:
+    with _open(fleet_options) as host:
         view = view_rollout(host.store, host.fleet, run) if run else view_now(host.store, host.fleet)
         if app_id and host.workspace(app_id) is None:
-            raise Usage(f"--app-id {app_id}: no such workspace in {given.file}")
+            raise Usage(f"--app-id {app_id}: no such workspace in {fleet_options.file}")
         if which == "drifted":
             view = view.only(lambda one: bool(one.drifted))
         elif which:
             view = view.only(lambda one: one.state == which)
-        show(view.only(lambda one: app_id in (None, one.app_id)), given)
-        if not run and given.form == "text":
+        show(view.only(lambda one: app_id in (None, one.app_id)), fleet_options)
+        if not run and fleet_options.form == "text":
             rollouts = last_rollouts(host.store, host.fleet, 5)
             Terminal(sys.stdout).lines(f"{row.id}  {row.verb}  {row.phase}" for row in rollouts)
 
@@ -206,7 +206,7 @@ def status(run: str | None, given: FleetOptions, which: str | None, app_id: str 
 @FORMAT
 @JOBS
 @gather(given=FleetOptions)
-def resume(run: str, given: FleetOptions) -> int:
+def resume(run: str, fleet_options: FleetOptions) -> int:
     """Go on with a rollout that was stopped, or has failures: what was held or failed is run, wave by wave, and nothing else.
 
     \b
@@ -216,9 +216,9 @@ def resume(run: str, given: FleetOptions) -> int:
     from reconciler.fleet.rollout import resume as go_on
 
     refuse_writes("it goes on with a rollout")
-    with _open(given) as host:
+    with _open(fleet_options) as host:
         go_on(host.store, host.engine, host.fleet, run)
-        return _finish(host, run, given)
+        return _finish(host, run, fleet_options)
 
 
 @fleet.command(cls=Verb)
@@ -246,7 +246,7 @@ def stop(run: str, file: Path) -> None:
 @FORMAT
 @JOBS
 @gather(given=FleetOptions)
-def approve(run: str, given: FleetOptions, shape: str | None, most: str | None) -> int:
+def approve(run: str, fleet_options: FleetOptions, shape: str | None, most: str | None) -> int:
     """Let the plans be carried out that wait for people: all of them, or those of one shape. Each is planned again before.
 
     \b
@@ -258,10 +258,10 @@ def approve(run: str, given: FleetOptions, shape: str | None, most: str | None) 
     refuse_writes("it lets plans be carried out")
     if (shape is None) is not (most is None):
         raise Usage("--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE")
-    with _open(given) as host:
+    with _open(fleet_options) as host:
         number, _ = allow(host.store, host.engine, host.fleet, run, shape, _read_most(most) if most else None)
         _say(f"approved: {number:,} {'workspace' if number == 1 else 'workspaces'}")
-        return _finish(host, run, given)
+        return _finish(host, run, fleet_options)
 
 
 @fleet.command(cls=Verb)
@@ -280,24 +280,24 @@ def worker(file: Path, queues: str, jobs: int) -> int:
     from reconciler.fleet.running import work
 
     refuse_writes("it writes to workspaces")
-    chosen = queues.split(",")
-    if not set(chosen) <= {"apply", "drift"}:
+    names = queues.split(",")
+    if not set(names) <= {"apply", "drift"}:
         raise Usage(f"--queues {queues}: write apply, drift or apply,drift")
     collect_again()
     with _open(FleetOptions(file)) as host, stoppable(Stop()) as stop:
         _say(f"working for {host.fleet.name}: {jobs} at the same time")
-        work(host, jobs, chosen, stop, _say)
+        work(host, jobs, names, stop, _say)
     return 0
 
 
-def _read_most(written: str) -> tuple[int, int]:
-    if not (match := re.fullmatch(r"(\d{1,9}):(\d{1,12})", written)):
-        raise Usage(f"--up-to {written}: write N:PEOPLE, as in 4902:0")
+def _read_most(text: str) -> tuple[int, int]:
+    if not (match := re.fullmatch(r"(\d{1,9}):(\d{1,12})", text)):
+        raise Usage(f"--up-to {text}: write N:PEOPLE, as in 4902:0")
     return int(match[1]), int(match[2])
 
 
 @contextmanager
-def _open(given: FleetOptions) -> Iterator[Host]:
+def _open(fleet_options: FleetOptions) -> Iterator[Host]:
     from reconciler.fleet.opening import load_fleet, open_host
 
     reads, lock = reads_here(), Lock()
@@ -307,40 +307,40 @@ def _open(given: FleetOptions) -> Iterator[Host]:
             with lock:
                 reads.update(calls)
 
-    with open_host(load_fleet(str(given.file)), whoever(), os.environ, count=count) as host:
+    with open_host(load_fleet(str(fleet_options.file)), whoever(), os.environ, count=count) as host:
         yield host
 
 
-def _look(host: Host, verb: Any, group: str | None, given: FleetOptions) -> View:
+def _look(host: Host, verb: Any, group: str | None, fleet_options: FleetOptions) -> View:
     """Plan every workspace, or look for drift in each."""
     from reconciler.fleet.rollout import begin
 
-    return _run(host, begin(host.store, host.engine, host.fleet, verb, group, host.who), given)
+    return _run(host, begin(host.store, host.engine, host.fleet, verb, group, host.who), fleet_options)
 
 
-def _look_and_carry_out(given: FleetOptions, verb: Any, group: str | None, auto_approve: bool) -> int:
+def _look_and_carry_out(fleet_options: FleetOptions, verb: Any, group: str | None, auto_approve: bool) -> int:
     """Look, show, ask, carry out."""
     from reconciler.fleet.rollout import promote
 
     if not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("nobody can be asked here; nothing was written: look with `fleet plan`, or give --auto-approve")
-    with _open(given) as host:
-        view = _look(host, verb, group, given)
-        if given.form == "text":
+    with _open(fleet_options) as host:
+        view = _look(host, verb, group, fleet_options)
+        if fleet_options.form == "text":
             write(view, "text")
         if not auto_approve and any(one.changes for one in view.workspaces) and not confirm("Carry this out, wave by wave?"):
             _say(f"Not applied; nothing was written. Later: reconciler fleet apply {view.run}")
             return DECLINED
         promote(host.store, host.engine, host.fleet, view.run, reviewed=not auto_approve)
-        return _finish(host, view.run, given)
+        return _finish(host, view.run, fleet_options)
 
 
-def _finish(host: Host, run: str, given: FleetOptions) -> int:
+def _finish(host: Host, run: str, fleet_options: FleetOptions) -> int:
     """Run a rollout to its end, show it, and say what comes next."""
     from reconciler.fleet.view import exit_code
 
-    view = _run(host, run, given)
-    show(view, given)
+    view = _run(host, run, fleet_options)
+    show(view, fleet_options)
     if view.state == "stopped":
         _say(f"stopped: {view.reason}; reconciler fleet resume {run} goes on with it")
     elif view.state == "waiting" or view.summary["stale"]:
@@ -350,7 +350,7 @@ def _finish(host: Host, run: str, given: FleetOptions) -> int:
     return exit_code(view)
 
 
-def _run(host: Host, run: str, given: FleetOptions) -> View:
+def _run(host: Host, run: str, fleet_options: FleetOptions) -> View:
     """Run a rollout, with progress on stderr. Raises Interrupted where a signal stopped it."""
     from reconciler.fleet.running import run_to_end
     from reconciler.fleet.view import view_rollout
@@ -361,7 +361,7 @@ def _run(host: Host, run: str, given: FleetOptions) -> View:
     collect_again()
     with progress(sys.stderr, label="workspaces") as bar, stoppable(Stop()) as stop:
         bar.advance(0, total=total)
-        run_to_end(host, run, stop, bar.advance, _say, given.jobs)
+        run_to_end(host, run, stop, bar.advance, _say, fleet_options.jobs)
     view = view_rollout(host.store, host.fleet, run)
     if stop.is_set():
         _say(f"stopped: what is under way has ended; reconciler fleet resume {run} goes on with it")

@@ -36,14 +36,14 @@ class FleetOptions:
     reports: Sequence[tuple[str, Path]] = ()
 
 
-def show(view: View, given: FleetOptions) -> None:
+def show(view: View, fleet_options: FleetOptions) -> None:
     """The reports of a view, and last what is shown: files are there before anything can go wrong with the screen."""
     from reconciler.workflow.planfile import write_whole
 
-    head = headline_for([given.form, *(name for name, _ in given.reports)], [str(given.file)])
-    for name, path in given.reports:
+    head = headline_for([fleet_options.form, *(name for name, _ in fleet_options.reports)], [str(fleet_options.file)])
+    for name, path in fleet_options.reports:
         write_whole(path, RENDERERS[name](view, head), 0o644)
-    write(view, given.form, head)
+    write(view, fleet_options.form, head)
 
 
 def write(view: View, form: str, head: str = "") -> None:

@@ -106,7 +106,7 @@ def show_rehearsal(done: Rehearsal, form: str, *, full: bool) -> Rehearsal:
 def say_next(proposal: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
     """The command that carries out the plan that was saved, else that of these paths, if there is anything to carry out."""
     plan, arguments = proposal.plan, [str(output.out)] if output.out else paths
-    if arguments and plan.steps and (plan.held or not plan.refused):
+    if arguments and plan.steps and (plan.held or not plan.refusals):
         Terminal(sys.stderr).say(f"next: {as_typed('apply', *arguments)}")
 
 
@@ -140,8 +140,8 @@ def render(document: PlanDocument, form: str, way: Way) -> None:
 
 def refusals(proposal: Proposal) -> Iterator[Annotation]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
-    places = {str(resource.mark): resource.mark for resource in proposal.manifest.resources.values()} if proposal.plan.refused else {}
-    for refusal in proposal.plan.refused:
+    places = {str(resource.mark): resource.mark for resource in proposal.manifest.resources.values()} if proposal.plan.refusals else {}
+    for refusal in proposal.plan.refusals:
         place = _PLACE.match(refusal.message)
         yield str(refusal), next((change.mark for change in refusal.changes), places.get(place[1]) if place else None), "error"
 

@@ -71,7 +71,7 @@ class Endings:
 
     def code(self, plan: Plan) -> int:
         """The exit code of a plan that was made."""
-        if self.detailed_exitcode and plan.refused:
+        if self.detailed_exitcode and plan.refusals:
             return Refused.exit_code
         if new := list_unreviewed(plan):
             say_error(f"--within {self.within}: {count(len(new), 'change')} of this plan {'is' if len(new) == 1 else 'are'} not in it")

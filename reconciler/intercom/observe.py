@@ -193,7 +193,7 @@ class _Look:
     def _take(self, view: KindView, things: Sequence[tuple[Live, Links]], *, strong: bool) -> None:
         for live, links in things:
             live_id = live.id
-            if live_id in view.gone or (live_id in view.things and not strong):
+            if live_id in view.missing or (live_id in view.things and not strong):
                 continue
             view.things[live_id] = live
             if strong:
@@ -246,6 +246,6 @@ class _Look:
 
     def find_vanished(self, manifest: Manifest, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
         """The remembered ids that Intercom does not know any more, of those who were not found by any name either."""
-        views = {name: view for name, view in self.seen.items() if view.gone}
+        views = {name: view for name, view in self.seen.items() if view.missing}
         pairs_lost = ((a, views[a.kind]) for a in manifest.resources if a.kind in views and a not in pairs)
-        return {address: live_id for address, view in pairs_lost if (live_id := view.last(address)) in view.gone}
+        return {address: live_id for address, view in pairs_lost if (live_id := view.last(address)) in view.missing}

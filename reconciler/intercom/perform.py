@@ -132,7 +132,7 @@ class Performer:
     def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
         kind, proof = self.kinds[change.address.kind], _Proof(change.id)
         missing: list[str] = []
-        existed = False
+        was_there = False
         for call in job.calls:
             began, request = self.monotonic(), self._request(call, ids)
             try:
@@ -142,10 +142,10 @@ class Performer:
             proof = self._prove(kind, change, call, request, reply, proof.id)
             missing += proof.missing
             if change.action is Action.CREATE and proof.here:
-                existed = self._is_met(kind, change, proof.here, _is_older(kind, reply, self.monotonic() - began)) or existed
+                was_there = self._is_met(kind, change, proof.here, _is_older(kind, reply, self.monotonic() - began)) or was_there
             if proof.id and call is not job.calls[-1] and ids.get(change.address) != proof.id:
                 ids = {**ids, change.address: proof.id}
-        outcome = replace(_outcome(job, change, replace(proof, missing=missing), "existed already" if existed else ""), met=existed)
+        outcome = replace(_outcome(job, change, replace(proof, missing=missing), "existed already" if was_there else ""), met=was_there)
         if proof.here and kind.identities[0].field in missing:
             outcome = replace(outcome, shown_as=proof.here.key)
         return replace(outcome, settling=change.action is Action.DELETE and kind.loss.settles and not missing)

@@ -181,7 +181,7 @@ class Reader:
         request = routes.request(kind.get, {"id": live_id})
         reply = self._unless_gone(kind, request, ("id", live_id), view)
         if reply is None or ("id", live_id) in view.merged:
-            view.gone.add(live_id)
+            view.missing.add(live_id)
             view.things.pop(live_id, None)
         elif str(reply.body.get("id")) != live_id:
             raise routes.bad(self.client, request, "the answer is another thing than the one asked for")

@@ -179,10 +179,10 @@ class Ledger:
             run_ids |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
         return bool(run_ids - kept_ids)
 
-    def record(self, app_id: str, name: str, records: Iterable[Record], gone: Iterable[Thing] = ()) -> None:
+    def record(self, app_id: str, name: str, records: Iterable[Record], names_gone: Iterable[Thing] = ()) -> None:
         """Keep these records, and let go of things."""
         with self._writing() as connection:
-            replace_records(connection, self._digests, (app_id, self._digests.plain(name)), records, gone)
+            replace_records(connection, self._digests, (app_id, self._digests.plain(name)), records, names_gone)
 
     def owners(self, app_id: str, name: str) -> Mapping[Thing, str]:
         """What other names own in a workspace, and whose it is."""
@@ -286,13 +286,13 @@ class Ledger:
             with self._writing() as connection:
                 intend_writes(connection, self._now(), writes)
 
-    def settle(self, run: str, settlements: Sequence[Settlement], records: Iterable[Record] = (), gone: Iterable[Thing] = ()) -> None:
+    def settle(self, run: str, settlements: Sequence[Settlement], records: Iterable[Record] = (), names_gone: Iterable[Thing] = ()) -> None:
         """Record what became of writes, and what is known of things since. Raises LockLost: a successor may know better by now."""
         self.check()
         own = self._runs[run]
         with self._writing() as connection:
             settle_writes(connection, self._now(), settlements, own.places)
-            replace_records(connection, self._digests, own.owner, records, gone)
+            replace_records(connection, self._digests, own.owner, records, names_gone)
 
     def end(self, run: str, exit_code: int, counts: Mapping[str, int]) -> None:
         """Record how a run ended."""

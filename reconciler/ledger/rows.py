@@ -303,7 +303,7 @@ def _may_stand(earlier: Attempt, last: Attempt) -> bool:
 
 
 def replace_records(
-    connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], gone: Iterable[Thing]
+    connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], names_gone: Iterable[Thing]
 ) -> None:
     """Write records as they come, and let go of things; `owner` is app id and name. Of two records of one thing the last stays.
 
@@ -316,7 +316,7 @@ def replace_records(
         for chunk in in_chunks(names):
             connection.execute(delete(THINGS).where(mine, tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)))
 
-    drop(list(gone))
+    drop(list(names_gone))
     for batch in iter(partial(lambda rest: list(islice(rest, _AT_ONCE)), iter(records)), []):
         rows = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in batch}
         drop(list(rows))

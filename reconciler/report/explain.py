@@ -56,7 +56,7 @@ class _Writer:
             "workspace": plan_document["workspace"],
             "manifest": plan_document["manifest"],
             "address": address,
-            **({"asked": self.show_name(sides.asked)} if sides.asked != sides.address else {}),
+            **({"asked": self.show_name(sides.address_asked)} if sides.address_asked != sides.address else {}),
             "declared": self.write_entry(sides.resource) if sides.resource else None,
             "recorded": self.write_record(sides.record) if sides.record else None,
             **({"recorded_under": sides.other} if sides.other else {}),

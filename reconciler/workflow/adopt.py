@@ -88,16 +88,16 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Can
 
 def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
     """For each key the address as a manifest writes it, and the live things that it can mean."""
-    merged: Mapping[str, str] = {}
+    heirs: Mapping[str, str] = {}
     if kind.whole:
         things = [thing for thing in list_all(session, kind.section) if not kind.dormant(thing)]
     else:
         answer = look_up(session, kind.section, keys)
-        things, merged = answer.things, answer.merged
+        things, heirs = answer.things, answer.merged
     index = Index(kind, things)
     rows = []
     for key in keys:
-        survivor = [thing for thing in things if thing.id == merged.get(key)]
+        survivor = [thing for thing in things if thing.id == heirs.get(key)]
         address, candidates = (Address(kind.name, key), survivor) if survivor else _by_identity(kind, index, key)
         rows.append((key, address, candidates))
     return rows

@@ -110,30 +110,30 @@ def _plan_again(
 
 
 def carry_out(
-    session: Session, work: Work, stop: threading.Event, started: Callable[[Change], None] = lambda change: None
+    session: Session, work: Work, stop: threading.Event, on_start: Callable[[Change], None] = lambda change: None
 ) -> Generator[Outcome]:
     """Make the calls, yield what becomes of each change, and record intent and outcome of every write, and all that is as declared.
 
-    `started` is told of a change just before its calls are made, from the thread that makes them. Raises Refused (3) where what is
+    `on_start` is told of a change just before its calls are made, from the thread that makes them. Raises Refused (3) where what is
     about to be destroyed cannot be kept, or is more than a gate was told.
     """
     from reconciler.intercom.perform import Performer
 
-    steps, wait = list(work.planned.plan.steps), session.client.sleep or stop.wait
-    resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
+    steps, wait = list(work.proposal.plan.steps), session.client.sleep or stop.wait
+    resources, recorded = work.proposal.manifest.resources, work.proposal.comparison.recorded
     settings = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
     performer, room = Performer(session.client, session.kinds, steps, resources, *settings), session.client.limiter.room
-    carriers = imaging.read_kept(session, work.planned.plan.changes, work.carriers)
+    carriers = imaging.read_kept(session, work.proposal.plan.changes, work.carriers)
     more = list_standing(imaging.unforeseen(work, carriers), work.approved)
     refuse(work.approvals.explain(more, work.whole, session.now()))
     recorder, run = recording(session, work, carriers)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
     keep = partial(_keep_more, session, work, (recorder, run), carriers, steps)
-    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep, wait)
+    last = LastLook(session, work.proposal.comparison, steps, perform_recorded, keep, wait)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
-            started(steps[i].change)
+            on_start(steps[i].change)
         return [discreet(session.kinds[o.change.address.kind], o) for o in last.perform_job(job, ids)]
 
     outcomes, settling = list[Outcome](), list[Outcome]()
@@ -156,7 +156,7 @@ def _keep_more(
 ) -> None:
     """Keep what the steps that came to the plan, from a position on, are about to do, and who carries by now what goes."""
     recorder, run = record
-    plan = replace(work.planned.plan, steps=tuple(steps))
-    imaging.keep(session, replace(work, planned=replace(work.planned, plan=plan)), run, join_carriers(carriers, more))
+    plan = replace(work.proposal.plan, steps=tuple(steps))
+    imaging.keep(session, replace(work, proposal=replace(work.proposal, plan=plan)), run, join_carriers(carriers, more))
     if recorder:
         recorder.add(steps[first:])

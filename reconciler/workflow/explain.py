@@ -85,8 +85,8 @@ def explain_one(session: Session, manifest: Manifest, address_asked: Address, ap
     sides = explain(address_asked, address, proposal.comparison, manifest, record, side)
     drift, hidden_notes = _find_drift(session, proposal.comparison, address)
     notes = (*(note for note in proposal.plan.notes if note.address == address), *hidden_notes)
-    refusals = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in proposal.plan.refused)
-    plan = replace(proposal.plan, drift=drift, notes=notes, refused=refusals)
+    refusals = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in proposal.plan.refusals)
+    plan = replace(proposal.plan, drift=drift, notes=notes, refusals=refusals)
     limits = tuple(list_limits(session.kinds, proposal.manifest, proposal.live, change) for change in plan.changes)
     return Explained(sides, plan, limits, _name_people(session, sides))
 

@@ -73,7 +73,7 @@ def propose(
         plan = replace(plan, drift=drift, notes=trace(session, comparison, plan.notes))
     plan = hold_to_approvals(plan, comparison, approvals, session.context)
     if plan.drift:
-        plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
+        plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refusals), unproven=len(plan.unproven)))
     return Proposal(plan, comparison, as_is, doubts)
 
 

@@ -43,7 +43,7 @@ def read_kept(session: Session, changes: Sequence[Change], carriers_before: Carr
 
 def unforeseen(work: Work, carriers: Carriers) -> tuple[Refusal, ...]:
     """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
-    comparison, plan = work.planned.comparison, work.planned.plan
+    comparison, plan = work.proposal.comparison, work.proposal.plan
     recounts = recount_uses(comparison.kinds, comparison.live, plan.changes, carriers)
     if recounts == plan.changes:
         return ()
@@ -56,7 +56,7 @@ def keep(session: Session, work: Work, run: str, carriers: Carriers) -> None:
     """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
     from reconciler.ledger.homes.images import Kept
 
-    comparison, plan, keepers = work.planned.comparison, work.planned.plan, session.keepers
+    comparison, plan, keepers = work.proposal.comparison, work.proposal.plan, session.keepers
     if not keepers:
         return
     if not plan.steps:

@@ -59,7 +59,7 @@ def recording(session: Session, work: Work, carriers: Carriers) -> tuple[Recorde
     try:
         imaging.keep(session, work, run, carriers)
     except ReconcilerError as error:
-        if destroys(work.planned.plan.changes):
+        if destroys(work.proposal.plan.changes):
             if recorder:
                 recorder.refuse()
             text = f"pre-images: what this plan destroys cannot be kept ({error}), so it could not come back; nothing was written"
@@ -112,13 +112,13 @@ class Recorder:
 
         assert session.ledger is not None
         self.session, self.ledger, self.work = session, session.ledger, work
-        plan, comparison = work.planned.plan, work.planned.comparison
+        plan, comparison = work.proposal.plan, work.proposal.comparison
         self.steps = list(plan.steps)
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
         parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger, session.checkout).name_file))
         writer = RecordWriter(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
-        self.books = Books(writer, comparison, work.whole, work.planned.doubts.undone)
+        self.books = Books(writer, comparison, work.whole, work.proposal.doubts.undone)
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
@@ -270,7 +270,7 @@ class Recorder:
         self.muted = self.muted or bool(mute)
         if self.muted and (claims_settled := [claim[:2] for claim, _ in claims if claim not in mute]):
             self.ledger.forget_ineffective(app_id, claims_settled)
-        recorded = self.work.planned.comparison.recorded
+        recorded = self.work.proposal.comparison.recorded
         for claim, outcome in claims:
             if claim in mute:
                 again = recorded.reply_match(*claim, None) is not None
@@ -297,17 +297,17 @@ class Recorder:
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = count_outcomes(outcomes)
         is_whole = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (
-            self.work.unmade or self.work.refused or self.work.unproven
+            self.work.unmade or self.work.refusals or self.work.unproven
         )
         with self.mutex:
             self._write_ends()
         self.ledger.settle(self.run, skipped)
         records, things_gone = (
-            self.books.close(outcomes, self.work.planned.as_declared) if self.work.ownership is None else self.books.close_undo()
+            self.books.close(outcomes, self.work.proposal.as_declared) if self.work.ownership is None else self.books.close_undo()
         )
         app_id, name = self.session.here.app_id, self.work.whole.name
         self.ledger.record(app_id, name, records, things_gone)
-        self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
+        self.ledger.disprove(app_id, name, self.work.proposal.doubts.disproved)
         self.ledger.end(self.run, 128 + signum if signum else 0 if is_whole else 5, counts)
 
     def refuse(self) -> None:
@@ -317,7 +317,7 @@ class Recorder:
 
 
 def _head(session: Session, work: Work) -> RunHead:
-    verb = "undo" if work.planned.plan.undoes else "apply"
+    verb = "undo" if work.proposal.plan.undoes else "apply"
     return replace(head_of(session, work.whole, verb), plan_digest=work.digest)
 
 

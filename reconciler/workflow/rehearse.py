@@ -47,7 +47,7 @@ class Script:
     """What is played: a saved plan, as an apply is given it."""
 
     # The plan.
-    saved: PlanDocument
+    saved_plan: PlanDocument
     # Its manifest; None for a plan that takes a run back.
     manifest: Manifest | None
     # What was approved, and what it is held to.
@@ -56,15 +56,15 @@ class Script:
     def hold(self, session: Session) -> Work:
         """What is left to do of it. Raises Refused (3), Stale (4)."""
         if self.manifest is None:
-            return prepare_undo(session, self.saved, self.approvals)
-        return prepare(session, self.saved, self.manifest, self.approvals)
+            return prepare_undo(session, self.saved_plan, self.approvals)
+        return prepare(session, self.saved_plan, self.manifest, self.approvals)
 
     def plan(self, session: Session) -> Plan:
         """What would be planned now. Of a plan that takes a run back, or that goes by what a revision explains: what is left of it."""
-        if self.manifest is None or "rest" in self.saved:
-            return self.hold(session).planned.plan
-        scope = replace(read_scope(self.saved), moved=bool(self.saved.get("moved")), retry=bool(self.saved.get("retry")))
-        scope = replace(scope, rules=self.saved.get("scope", {}).get("only") == RULES)
+        if self.manifest is None or "rest" in self.saved_plan:
+            return self.hold(session).proposal.plan
+        scope = replace(read_scope(self.saved_plan), moved=bool(self.saved_plan.get("moved")), retry=bool(self.saved_plan.get("retry")))
+        scope = replace(scope, rules=self.saved_plan.get("scope", {}).get("only") == RULES)
         return propose(session, self.manifest, scope, self.approvals).plan
 
 
@@ -91,13 +91,13 @@ def rehearse(session: Session, script: Script, begin: Begin = begin_none) -> Reh
         fresh = script.plan(session)
     box.settle()
     box.put_archived(_list_archived(session, work))
-    subjects = frozenset(map(subject_in, script.saved["changes"]))
+    subjects = frozenset(map(subject_in, script.saved_plan["changes"]))
     blank = Rehearsal(
         workspace=session.here,
         window=session.window or DOCUMENTED_WINDOW,
         planned=len(subjects),
         looks=looks,
-        gates=tuple(str(hide(str(refusal), False)) for refusal in work.refused),
+        gates=tuple(str(hide(str(refusal), False)) for refusal in work.refusals),
         before=frozenset(subject_of(change, session.here.app_id) for change in fresh.changes) - subjects,
         unread=unread,
     )
@@ -159,10 +159,10 @@ def _read_pages(session: Session, need: Exchange) -> None:
 
 def _list_archived(session: Session, work: Work) -> Iterator[dict[str, Any]]:
     """Who is to be brought back, as far as anything is known of them: nobody can see them."""
-    for change in work.planned.plan.changes:
+    for change in work.proposal.plan.changes:
         archive = session.kinds[change.address.kind].archive
         if change.action is Action.UNARCHIVE and archive and not archive.flag:
-            resource = work.planned.manifest.resources[change.address]
+            resource = work.proposal.manifest.resources[change.address]
             yield {"id": change.id} | ({resource.by: resource.key} if resource.by != "id" else {})
 
 

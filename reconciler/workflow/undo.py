@@ -65,7 +65,7 @@ def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS
     preimage, facts = _past(session, run, imaging.find(session, run))
     undo, comparison = _turn_around(session, preimage, facts, approvals)
     plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
-    if undo.hidden and preimage.keys:
+    if undo.unreadable and preimage.keys:
         plan = replace(plan, notes=(Note(LOST, f"a part of it is {_say_encrypted(preimage)}"), *plan.notes))
     return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
@@ -81,7 +81,7 @@ def prepare_undo(session: Session, saved_plan: PlanDocument, approvals: Approval
     except Usage as error:
         raise Stale(f"{error}") from None
     undo, comparison = _turn_around(session, preimage, facts, approvals)
-    if list_unreadable(saved_plan, undo.hidden, session.here.app_id):
+    if list_unreadable(saved_plan, undo.unreadable, session.here.app_id):
         why = f"is {_say_encrypted(preimage)}" if preimage.keys else "lies on the machine of that run: apply it there"
         raise Usage(f"this plan was made where all that the run destroyed could be read, and a part of it {why}")
     refusals = check_refusals(saved_plan, undo.manifest, approvals, session.now())

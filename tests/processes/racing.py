@@ -74,7 +74,7 @@ class Side:
         ended = Ended()
         try:
             planned = self.planned(manifest)
-            refuse(planned.plan.refused)
+            refuse(planned.plan.refusals)
             ready()
             session = self.session(writes=True)
             with hold_lock(session, self.timeout):

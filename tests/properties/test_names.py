@@ -89,7 +89,7 @@ def _carry_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
         work = prepare(session, plan, planned_manifest(plan))
         for outcome in carry_out(session, work, route.stop):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
-        return work.planned.plan.steps
+        return work.proposal.plan.steps
 
 
 def _shown(steps: tuple[Step, ...], *actions: Action) -> set[str | None]:

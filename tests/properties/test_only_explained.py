@@ -52,7 +52,7 @@ def test_the_explained_and_the_rest_are_the_whole_and_only_the_explained_is_appl
         whole, part = route.planned(path), route.planned(path, scope=scope)
         kept, rest = part.comparison.difference.changes, part.plan.rest
         assert places((*kept, *rest)) == places(whole.comparison.difference.changes)
-        assert set(part.plan.refused) <= set(whole.plan.refused) or not kept
+        assert set(part.plan.refusals) <= set(whole.plan.refusals) or not kept
         saved = route.saved(path, scope=scope)
         if saved["refused"]:
             event("refused")

@@ -102,8 +102,8 @@ def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
 def _take_back(route: Route) -> PlanDocument | None:
     """The undo of the last run, once it is carried out; None where it is refused, or somebody else is in the way."""
     planned = undone(route)
-    if planned.plan.refused:
-        event(f"undo refused: {planned.plan.refused[0].gate}")
+    if planned.plan.refusals:
+        event(f"undo refused: {planned.plan.refusals[0].gate}")
         return None
     outcomes = carry_out_plan(route, write_saved(route.kinds, planned.plan, "salt"))
     for outcome in outcomes:

@@ -122,7 +122,7 @@ class Explanation:
     """One thing, from three sides."""
 
     # The address that was asked for.
-    asked: Address
+    address_asked: Address
     # The one that it has in the manifest, or would have.
     address: Address
     # Its kind.

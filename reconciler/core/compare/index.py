@@ -26,9 +26,9 @@ class Index:
     """Live things by every identity they have, in the form in which identities are compared, those of one name in the order of their ids;
     `merged` are names of those who were merged into another, and its id. An identity is gone through when somebody asks for it."""
 
-    def __init__(self, kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> None:
+    def __init__(self, kind: Kind, things: Iterable[Live], heirs: Mapping[Name, str] = NOBODY) -> None:
         in_order = sorted(things, key=attrgetter("id"))
-        self._kind, self._things, self._merged = kind, tuple({thing.id: thing for thing in in_order}.values()), merged
+        self._kind, self._things, self._heirs = kind, tuple({thing.id: thing for thing in in_order}.values()), heirs
         self._groups: dict[str, Mapping[str, Sequence[Live]]] = {}
 
     @property
@@ -60,7 +60,7 @@ class Index:
             if one[0] is not thing:
                 several.setdefault(identity.fold(key), [*one]).append(thing)
         groups |= several
-        names = {key: live_id for (by, key), live_id in self._merged.items() if by == identity.field and key not in groups}
+        names = {key: live_id for (by, key), live_id in self._heirs.items() if by == identity.field and key not in groups}
         by_id = {thing.id: thing for thing in self._things} if names else {}
         return groups | {key: (by_id[live_id],) for key, live_id in names.items() if live_id in by_id}
 

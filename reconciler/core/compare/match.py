@@ -66,17 +66,17 @@ def match(
     kind: Kind,
     resources: Iterable[Resource],
     things: Iterable[Live] | Index,
-    merged: Mapping[Name, str] = NOBODY,
+    heirs: Mapping[Name, str] = NOBODY,
     unproven: Collection[Name] = (),
     former_id: FormerIds = no_id,
     members: Members = UNCOUNTED,
 ) -> Match:
     """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
 
-    `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
+    `heirs`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
     `former_id`: the live id that an address had when it was applied. `members`: what messages say of the things in `described`.
     """
-    index = things if isinstance(things, Index) else Index(kind, things, merged)
+    index = things if isinstance(things, Index) else Index(kind, things, heirs)
     matches, things = Match(), index.things
     resources = sorted(resources, key=lambda r: r.address)
     _find_twins(kind, index, members, matches)
@@ -85,8 +85,8 @@ def match(
     for resource in resources:
         fold, things_by_key = groups[resource.by]
         _pair(kind, resource, things_by_key.get(fold(resource.key), ()), index, matches)
-        if merged or unproven:
-            _say_merged(kind, resource, merged, unproven, matches)
+        if heirs or unproven:
+            _say_merged(kind, resource, heirs, unproven, matches)
         if looks_like:
             # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
             own = former_id(resource.address) if resource.is_gone else None
@@ -139,16 +139,16 @@ def _pair(kind: Kind, resource: Resource, same: Sequence[Live], index: Index, ma
         matches.notes.append(Note("former", text, resource.address, resource.mark))
 
 
-def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unproven: Container[Name], matches: Match) -> None:
+def _say_merged(kind: Kind, resource: Resource, heirs: Mapping[Name, str], unproven: Container[Name], matches: Match) -> None:
     """Whoever was merged into another is followed, and never created again; a declared end is not that of the other."""
     name = (resource.by, kind.identity[resource.by].fold(resource.key))
     live_id = matches.pairs.get(resource.address)
-    if live_id and merged.get(name) == live_id and resource.is_gone:
+    if live_id and heirs.get(name) == live_id and resource.is_gone:
         del matches.pairs[resource.address]
         matches.withheld.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which stays as it is; remove this entry"
         matches.notes.append(Note("merged", text, resource.address, resource.mark))
-    elif live_id and merged.get(name) == live_id:
+    elif live_id and heirs.get(name) == live_id:
         matches.merged.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which is taken for it; name that one in the manifest"
         matches.notes.append(Note("merged", text, resource.address, resource.mark))

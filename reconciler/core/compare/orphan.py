@@ -103,8 +103,8 @@ class _Draft:
 
     def _name_files(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files of a run, which knew them by their paths."""
-        read = {path_of(file): file for file in self.recorded.files.read}
-        return tuple(read.get(path, f"{WITHIN}{path}") for path in paths)
+        paths_read = {path_of(file): file for file in self.recorded.files.read}
+        return tuple(paths_read.get(path, f"{WITHIN}{path}") for path in paths)
 
     def consider(self, record: Record) -> None:
         """One owned thing that no entry is paired with."""

@@ -119,9 +119,9 @@ class KindView:
     # What was seen so far, by live id.
     things: dict[str, Live] = field(default_factory=dict)
     # What was asked: the keys, by the way and the identity.
-    asked: dict[tuple[How, str], set[str]] = field(default_factory=dict)
+    keys_asked: dict[tuple[How, str], set[str]] = field(default_factory=dict)
     # Live ids that a strong read did not find.
-    gone: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
     # Live ids that a strong read found.
     strong: set[str] = field(default_factory=set)
     # Names whose bearer was merged into the thing with that id.
@@ -142,8 +142,8 @@ class KindView:
         return replace(
             self,
             things=dict(self.things),
-            asked={way: set(keys) for way, keys in self.asked.items()},
-            gone=set(self.gone),
+            keys_asked={way: set(keys) for way, keys in self.keys_asked.items()},
+            missing=set(self.missing),
             strong=set(self.strong),
             merged=dict(self.merged),
             unproven=set(self.unproven),
@@ -169,11 +169,11 @@ class KindView:
 
     def note_keys(self, how: How, by: str, keys: Iterable[str]) -> None:
         """Remember that these were asked for in a way by an identity, or need not be."""
-        self.asked.setdefault((how, by), set()).update(keys)
+        self.keys_asked.setdefault((how, by), set()).update(keys)
 
     def has_asked(self, how: How, by: str = "", key: str = "") -> bool:
         """Whether this was asked; a listing is asked for by nothing."""
-        return key in self.asked.get((how, by), ())
+        return key in self.keys_asked.get((how, by), ())
 
 
 def list_parts(kinds: Kinds, kind: Kind, resources: Iterable[Resource], pairs: Mapping[Address, str]) -> Mapping[str, Part]:

@@ -25,14 +25,14 @@ Typing = tuple[Kind, Live]
 def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
     refusals: list[Refusal] = []
-    merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds if kind.typed_fields}
-    typing = [kinds[name] for name in {field.typed_by for fields in merged.values() for _, field in fields} if name]
+    typed_maps = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds if kind.typed_fields}
+    typing = [kinds[name] for name in {field.typed_by for fields in typed_maps.values() for _, field in fields} if name]
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in typing}
     resources: dict[Address, Resource] = {}
     for address, resource in manifest.resources.items():
-        if address.kind not in merged or kinds[address.kind].typed_fields.isdisjoint(resource.fields):
+        if address.kind not in typed_maps or kinds[address.kind].typed_fields.isdisjoint(resource.fields):
             continue
-        fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
+        fields = dict(_type_fields(kinds, resource, typed_maps[address.kind], manifest, types, refusals))
         if fields:
             resources[address] = replace(resource, fields={**resource.fields, **fields})
     return replace(manifest, resources={**manifest.resources, **resources}) if resources else manifest, tuple(refusals)
@@ -41,12 +41,12 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
 def _type_fields(
     kinds: Kinds,
     resource: Resource,
-    merged: Sequence[tuple[str, Field]],
+    typed_maps: Sequence[tuple[str, Field]],
     manifest: Manifest,
     types: Mapping[str, Mapping[str, Typing]],
     refusals: list[Refusal],
 ) -> Iterator[tuple[str, Any]]:
-    for name, field in merged:
+    for name, field in typed_maps:
         values = resource.fields.get(name)
         if values and field.typed_by:
             new = {}

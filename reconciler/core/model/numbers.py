@@ -38,8 +38,8 @@ def _fraction(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _number(value: Any, expected: str) -> int | Decimal:
-    """A number as written, exactly. Raises ValueError for what is none; `expected` says what should stand there."""
+def _number(value: Any, what: str) -> int | Decimal:
+    """A number as written, exactly. Raises ValueError for what is none; `what` says what should stand there."""
     if isinstance(value, Plain):
         if _INTEGER.fullmatch(value):
             return _integer(value)
@@ -52,8 +52,8 @@ def _number(value: Any, expected: str) -> int | Decimal:
     elif isinstance(value, str) and _FLOAT.fullmatch(value):
         raise ValueError(f"{quote_visibly(value)} is a text; remove the quotes")
     if is_null(value):
-        raise ValueError(f"is empty; write {expected}")
-    raise ValueError(f"{describe(value)} is not {expected}; write {expected} without quotes, like 85")
+        raise ValueError(f"is empty; write {what}")
+    raise ValueError(f"{describe(value)} is not {what}; write {what} without quotes, like 85")
 
 
 def parse_whole(value: Any) -> int:

@@ -29,14 +29,14 @@ def _refuse_blank_ends(text: str) -> None:
         raise ValueError(f"{quote_visibly(text)} has blanks at its ends; remove them")
 
 
-def _string(value: Any, expected: str) -> str:
-    """The characters that are written. Raises ValueError for null and for what is no scalar; `expected` says what should stand there."""
+def _string(value: Any, what: str) -> str:
+    """The characters that are written. Raises ValueError for null and for what is no scalar; `what` says what should stand there."""
     if is_null(value):
-        raise ValueError(f"is empty; write {expected}, or quote it if the text itself is meant")
+        raise ValueError(f"is empty; write {what}, or quote it if the text itself is meant")
     if isinstance(value, str):
         # The result is a `str`, also of a `Plain`.
         return value.replace("\r\n", "\n")
-    raise ValueError(f"is {describe(value)}; write {expected}")
+    raise ValueError(f"is {describe(value)}; write {what}")
 
 
 def _check_text(text: str, control: re.Pattern[str]) -> str:
@@ -45,8 +45,8 @@ def _check_text(text: str, control: re.Pattern[str]) -> str:
     return text
 
 
-def _parse(value: Any, expected: str, control: re.Pattern[str]) -> str:
-    text = _string(value, expected)
+def _parse(value: Any, what: str, control: re.Pattern[str]) -> str:
+    text = _string(value, what)
     _refuse_blank_ends(text)
     return _check_text(text, control)
 

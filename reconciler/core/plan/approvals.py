@@ -120,7 +120,7 @@ def approvals_of(saved_plan: PlanDocument, plan: Plan, manifest: Manifest, appro
     valid = approvals.valid(manifest, now)
     words = (*saved_plan.get("approved", ()), *(r["approve"] for r in saved_plan["refused"] if r["approve"]))
     hashes = {word.partition(":")[0] for word in words}
-    grants = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in valid if a.hash in hashes)
+    grants = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refusals for a in valid if a.hash in hashes)
     return (*valid, *grants)
 
 
@@ -133,10 +133,10 @@ def refuse(refusals: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
 
 def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
-    warnings = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
-    refusals = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
+    warnings = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refusals)))
+    refusals = list_standing(plan.refusals, approvals.valid(comparison.manifest, context.now))
     standing = frozenset(refusals)
-    let_pass = [refusal for refusal in plan.refused if refusal not in standing]
+    let_pass = [refusal for refusal in plan.refusals if refusal not in standing]
     refusals = approvals.explain(refusals, comparison.manifest, context.now)
     notes = (*(Note("approved", str(refusal)) for refusal in let_pass), *(Note("unused", text) for text in warnings))
     approval_words = tuple(dict.fromkeys(refusal.approve for refusal in let_pass if refusal.approve))
@@ -146,7 +146,7 @@ def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, 
     plan = replace(plan, reads=reads_of(plan, comparison, context))
     notes += () if plan.undoes else note_freshness(comparison.kinds, comparison.manifest, plan.changes)
     refusals = (*refusals, *over_calls(approvals, plan.calls))
-    return replace(plan, refused=refusals, notes=(*plan.notes, *notes), approved=approval_words, held=bool(entries))
+    return replace(plan, refusals=refusals, notes=(*plan.notes, *notes), approved=approval_words, held=bool(entries))
 
 
 def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, approvals: Approvals) -> Plan:

@@ -93,7 +93,7 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
                 "slowest": plan.slowest,
                 "reads": sum(plan.reads.values()),
             },
-            "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
+            "refused": [_refusal(refusal, app_id) for refusal in plan.refusals],
             "unproven": [_write_unproven(note, app_id) for note in plan.unproven],
             "waiting": len(plan.waiting),
             "notes": [_note(note, app_id) for note in plan.notes],

@@ -35,11 +35,11 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
     """The comparison with no other changes, and no other fields of an update, than those that follow from what was written between
     `base` and `here`, and what these need. Of the rest, what the scope names is noted."""
     changes = comparison.difference.changes
-    origins, needed = find_origins(base, here, changes), _find_needed(comparison, base, here)
+    origins, necessary = find_origins(base, here, changes), _find_needed(comparison, base, here)
     app_id, parts, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
     for change, origin in zip(changes, origins, strict=True):
         own = {field.path for field in explained_fields(base, here, change)}
-        part, rest_part = _split(change, own, origin is Origin.EXPLAINED, change.subject in needed)
+        part, rest_part = _split(change, own, origin is Origin.EXPLAINED, change.subject in necessary)
         parts += [part] if part else ()
         rest += [rest_part] if rest_part else ()
         if rest_part and is_named(scope, change.address, app_id):

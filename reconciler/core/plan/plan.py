@@ -71,7 +71,7 @@ class Plan:
     # The calls that they compile to.
     jobs: tuple[Job, ...] = ()
     # Why it may not be carried out, or a part of it.
-    refused: tuple[Refusal, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     # What people are told beside the changes.
     notes: tuple[Note, ...] = ()
     # What `--target` and `--exclude` left of it.
@@ -165,7 +165,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         questions=live.questions,
         steps=steps,
         jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
-        refused=refusals,
+        refusals=refusals,
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,

@@ -56,7 +56,7 @@ class Again:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it may not be carried out, without personal values."""
-        return (*self.refused, *(str(hide(str(refusal), False)) for refusal in (self.plan.refused if self.plan else ())))
+        return (*self.refused, *(str(hide(str(refusal), False)) for refusal in (self.plan.refusals if self.plan else ())))
 
     @property
     def is_empty(self) -> bool:

@@ -73,7 +73,7 @@ class Work:
     """What is about to be carried out."""
 
     # The plan, and what it came from.
-    planned: Proposal
+    proposal: Proposal
     # The calls, in the order of the steps.
     jobs: tuple[Job, ...]
     # The manifest, of which the plan may touch a part.
@@ -93,7 +93,7 @@ class Work:
     # What to say of approvals that cover nothing in it.
     warnings: tuple[str, ...] = ()
     # Why entries are left out of it, where the policy lets the rest pass.
-    refused: tuple[Refusal, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     # What stays unproven or undone beside it.
     unproven: tuple[Note, ...] = ()
     # What only waits beside it.
@@ -104,14 +104,14 @@ class Work:
     @property
     def due(self) -> tuple[Note, ...]:
         """The people whom the rules that it carries out leave for later."""
-        return tuple(note for note in self.planned.plan.notes if note.topic == DUE)
+        return tuple(note for note in self.proposal.plan.notes if note.topic == DUE)
 
 
 class _Parted(NamedTuple):
     """The part of a plan that the policy holds back while the rest is applied."""
 
     # Why it does.
-    refused: tuple[Refusal, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     # The planned changes that are left out.
     unmade: tuple[Subject, ...] = ()
 
@@ -135,17 +135,17 @@ def hold_work(
     comparison = fresh[1]
     verdict = hold(saved_plan, plan.steps, comparison.manifest, comparison.live)
     # What is in doubt does not make the plan stale: nobody can say what became of it.
-    doubts = [r for r in plan.refused if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
+    doubts = [r for r in plan.refusals if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
     refuse(list_stopping(doubts, whole.policy))
     # Where nothing is left to do, no approval is needed: a plan that was carried out is simply done.
     refuse(refusals if verdict.keep or verdict.stale or verdict.unmade or not saved_plan["changes"] else (), warnings)
     if verdict.stale:
         text = "the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(verdict.stale[:20])
         raise StalePlan(text, compare_with_now(comparison.kinds, saved_plan, plan))
-    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approvals_used), whole.policy), whole, context.now), warnings)
+    refuse(approvals.explain(list_stopping(list_standing(plan.refusals, approvals_used), whole.policy), whole, context.now), warnings)
     work = _compile(saved_plan, (plan, comparison), whole, approvals, verdict, context)
     rest = replace(
-        work, approvals=approvals, approved=approvals_used, warnings=warnings, refused=part.refused, unmade=(*work.unmade, *part.unmade)
+        work, approvals=approvals, approved=approvals_used, warnings=warnings, refusals=part.refusals, unmade=(*work.unmade, *part.unmade)
     )
     return replace(rest, unproven=_list_unproven(saved_plan, plan, comparison, whole), waiting=plan.waiting)
 
@@ -157,7 +157,7 @@ def _list_unused(saved_plan: PlanDocument, fresh: tuple[Plan, Comparison], appro
         # It may be the approval under which these were planned; the plan does not keep that one.
         return ()
     then = (*saved_plan.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved_plan)))
-    return approvals.warn_unused((*then, *(refusal.approve for refusal in plan.refused)))
+    return approvals.warn_unused((*then, *(refusal.approve for refusal in plan.refusals)))
 
 
 def _part(
@@ -165,7 +165,7 @@ def _part(
 ) -> tuple[PlanDocument, Plan, _Parted]:
     """A saved plan and a fresh one without the entries that are refused, then or now, where the policy holds back only these."""
     (plan, comparison), app_id = fresh, fresh[1].live.workspace.app_id
-    now = list_held(list_standing(plan.refused, consents), manifest.policy)
+    now = list_held(list_standing(plan.refusals, consents), manifest.policy)
     # What was left out when it was planned stays out, whatever was approved since.
     refusals = read_refusals(saved_plan) if saved_plan.get("held") else list_standing(read_refusals(saved_plan), consents)
     then = list_held(refusals, manifest.policy)
@@ -212,4 +212,4 @@ def _list_unproven(saved_plan: PlanDocument, plan: Plan, comparison: Comparison,
 
 def refuse_whole(proposal: Proposal) -> None:
     """Raises Refused where a plan is refused as a whole, not where its policy holds back single entries."""
-    refuse(list_stopping(proposal.plan.refused, proposal.manifest.policy))
+    refuse(list_stopping(proposal.plan.refusals, proposal.manifest.policy))

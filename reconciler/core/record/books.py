@@ -25,13 +25,13 @@ from reconciler.core.record.writer import DONE, RecordWriter, Sides, record_live
 class Books:
     """The records of one run as they change with it. Whoever shares it between threads locks it."""
 
-    def __init__(self, writer: RecordWriter, comparison: Comparison, whole: Manifest, undone: Iterable[LiveLink]) -> None:
-        """`whole` is the manifest of which the plan may touch a part, `undone` the links that are recorded as ours and that somebody
+    def __init__(self, writer: RecordWriter, comparison: Comparison, whole: Manifest, links_lost: Iterable[LiveLink]) -> None:
+        """`whole` is the manifest of which the plan may touch a part, `links_lost` the links that are recorded as ours and that somebody
         took away."""
-        self.writer, self.comparison, self.whole, self.undone = writer, comparison, whole, tuple(undone)
+        self.writer, self.comparison, self.whole, self.links_lost = writer, comparison, whole, tuple(links_lost)
         # What this run says otherwise than the one before it; None: nothing is kept of it any more.
         self.changed: dict[Thing, Record | None] = {}
-        for link in self.undone:
+        for link in self.links_lost:
             if record := self.read(link.source):
                 self.changed[record.name] = without_link(record, link.field, link.target_id)
 
@@ -72,8 +72,8 @@ class Books:
         def list_records() -> Iterator[Record]:
             return self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
 
-        gone = self._find_gone(list_records)
-        return self._add_watches(chain(self._correct(gone), list_records()), gone), gone
+        things_gone = self._find_gone(list_records)
+        return self._add_watches(chain(self._correct(things_gone), list_records()), things_gone), things_gone
 
     def _add_rules(self, records: Iterable[Record], outcomes: Sequence[Outcome]) -> Iterator[Record]:
         """These records, and those of what rules are about that were carried out: from now on people only come and go under them."""
@@ -98,12 +98,12 @@ class Books:
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
-        gone = self._find_gone(lambda: ())
-        return self._correct(gone), gone
+        things_gone = self._find_gone(lambda: ())
+        return self._correct(things_gone), things_gone
 
-    def _add_watches(self, records: Iterable[Record], gone: Sequence[Thing]) -> Iterator[Record]:
+    def _add_watches(self, records: Iterable[Record], things_gone: Sequence[Thing]) -> Iterator[Record]:
         """These records, and those of what goes out of use, with who carries it."""
-        kinds, carriers = self.comparison.kinds, {thing: who for thing, who in self.comparison.carriers.items() if thing not in gone}
+        kinds, carriers = self.comparison.kinds, {thing: who for thing, who in self.comparison.carriers.items() if thing not in things_gone}
 
         def watch(record: Record) -> Record:
             watch_now = (
@@ -126,9 +126,9 @@ class Books:
             if (new := renew(record)) is not record:
                 yield new
 
-    def _correct(self, gone: Sequence[Thing]) -> list[Record]:
+    def _correct(self, things_gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
-        names = sorted({link.source for link in self.undone} - {*gone})
+        names = sorted({link.source for link in self.links_lost} - {*things_gone})
         return [record for name in names if (record := self.read(name))]
 
     def _as_declared(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> Iterator[Record]:

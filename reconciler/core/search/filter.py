@@ -21,28 +21,28 @@ def holds(query: Query, fields: Fields, calendar: Calendar, read: Read) -> bool:
     letter, a part of one in any case, a time by its day; what is not set is equal to nothing but null."""
     if query["operator"] in ("AND", "OR"):
         return (all if query["operator"] == "AND" else any)(holds(part, fields, calendar, read) for part in query["value"])
-    operator, expected, value = query["operator"], query["value"], read(query["field"])
+    operator, value_wanted, value = query["operator"], query["value"], read(query["field"])
     if (positive := _NEGATIVE.get(operator)) and OPERATORS[fields[query["field"]].type] != _TIME:
-        return not _is_so(positive, expected, value, fields[query["field"]].type, calendar)
-    return _is_so(operator, expected, value, fields[query["field"]].type, calendar)
+        return not _is_so(positive, value_wanted, value, fields[query["field"]].type, calendar)
+    return _is_so(operator, value_wanted, value, fields[query["field"]].type, calendar)
 
 
 _TIME = OPERATORS["date"]
 
 
-def _is_so(operator: str, expected: Any, value: Any, data_type: str, calendar: Calendar) -> bool:
+def _is_so(operator: str, value_wanted: Any, value: Any, data_type: str, calendar: Calendar) -> bool:
     value = None if value == "" else value
-    if expected is None or value is None:
-        return operator in ("=", "IN") and expected is None and value is None
+    if value_wanted is None or value is None:
+        return operator in ("=", "IN") and value_wanted is None and value is None
     if OPERATORS[data_type] == _TIME:
-        days = [datetime.fromtimestamp(int(at), calendar.zone).date() for at in (value, expected)]
+        days = [datetime.fromtimestamp(int(at), calendar.zone).date() for at in (value, value_wanted)]
         return _NUMBERS[operator](*days)
     if operator in _PARTS:
-        return any(_PARTS[operator](text.lower(), str(expected).lower()) for text in _texts(value))
+        return any(_PARTS[operator](text.lower(), str(value_wanted).lower()) for text in _texts(value))
     if operator == "IN" or data_type in ("string", "options", "list"):
-        wanted_ones = expected if operator == "IN" else [expected]
+        wanted_ones = value_wanted if operator == "IN" else [value_wanted]
         return any(one in wanted_ones for one in (_texts(value) if data_type in ("string", "options", "list") else [value]))
-    return _NUMBERS[operator](value, expected)
+    return _NUMBERS[operator](value, value_wanted)
 
 
 def _texts(value: Any) -> Sequence[str]:

@@ -44,7 +44,7 @@ class DoneChange(NamedTuple):
     """A change that was done, or may have been, with the ids that are known by now."""
 
     # The change.
-    kept: KeptChange
+    change: KeptChange
     # What became of it.
     effect: Effect
 

@@ -62,7 +62,7 @@ class Undo:
     # What of it was ours before.
     ownership: Ownership
     # What is said of what was kept and cannot be read here.
-    hidden: tuple[Note, ...] = ()
+    unreadable: tuple[Note, ...] = ()
 
 
 def plan_undo(
@@ -115,8 +115,8 @@ def _conclude(draft: Draft) -> Undo:
     notes = (*(n for n in draft.live.notes if n.topic != "merged"), *sorted(set(draft.notes), key=_note_key))
     twins = tuple(part for part in draft.parts.values() if (part.kind.name, part.id) in draft.live.twins)
     refusals = (*draft.live.refusals, *draft.refusals, *(_refuse_twin(draft, part) for part in twins))
-    withheld = draft.live.withheld | {part.address for part in twins}
-    live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished_ids={}, notes=notes, refusals=refusals, withheld=withheld)
+    untouchable = draft.live.withheld | {part.address for part in twins}
+    live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished_ids={}, notes=notes, refusals=refusals, withheld=untouchable)
     return Undo(
         make_manifest(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links), tuple(draft.hidden)
     )

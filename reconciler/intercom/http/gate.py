@@ -50,10 +50,10 @@ class Gate:
         # How many calls a window was seen to take where a 429 did not say; None: no such 429 came.
         self._lesson: int | None = None
         # Good answers of this window, whether one of them said what is left, and whether a 429 did not.
-        self._served, self._told, self._refused = 0, False, False
+        self._answers, self._says_room, self._has_refusal = 0, False, False
         self._reset, self._length = -1, WINDOW
-        self._ends = self._opened = self._jitter = self._probed = 0.0
-        self._over, self._shut = True, False
+        self._ends = self._began = self._jitter = self._free_from = 0.0
+        self._over, self._is_closed = True, False
         # The mean of the times that calls take, before any: None.
         self._took: float | None = None
         # The part of the width that refusals left, how many were contradicted in a row, and the next wait after one that says no end.
@@ -74,10 +74,10 @@ class Gate:
     def admit(self, now: float) -> bool:
         """Whether one more call goes now; `answer` or `lose` must follow then."""
         if not self._over and now >= self._ends + self._jitter:
-            self._over, self._shut = True, False
+            self._over, self._is_closed = True, False
         if self._over:
-            admits = now >= self._probed
-            self._probed = now + LEASE if admits else self._probed
+            admits = now >= self._free_from
+            self._free_from = now + LEASE if admits else self._free_from
         else:
             # Calls that were under way when the window began count as ours, and may be of the one before.
             ours = self._mine < self.cap or self.cap == self.limit
@@ -89,12 +89,12 @@ class Gate:
 
     def wait(self, now: float) -> float:
         """Seconds until one more call may go though no answer comes."""
-        return max((self._probed if self._over else self._ends + self._jitter) - now, 0.001)
+        return max((self._free_from if self._over else self._ends + self._jitter) - now, 0.001)
 
     def lose(self) -> None:
         """A call is over, and no answer came."""
         self.inflight -= 1
-        self._probed = 0.0
+        self._free_from = 0.0
 
     def answer(self, now: float, status: int, headers: Mapping[str, str], took: float) -> float:
         """A call was answered after `took` seconds. The answer is for how many seconds this one is held back before it is tried again."""
@@ -104,8 +104,8 @@ class Gate:
             return self._refuse(window, now)
         self._took = took if self._took is None else self._took + (took - self._took) * WEIGHT
         self._learn(window, now)
-        self._served += 1
-        self._told = self._told or window is not None
+        self._answers += 1
+        self._says_room = self._says_room or window is not None
         self._odd, self._part = 0, min(1.0, self._part + REGAIN)
         self._take_lesson()
         return 0.0
@@ -125,7 +125,7 @@ class Gate:
     def _is_contradicted(self, window: Window | None) -> bool:
         """Whether the other answers of its window leave a 429 no reason: there is room for more than a tenth, and than are under way."""
         same = window is None or not self._is_next(window)
-        return not self._over and self._told and same and self._tokens > max(self.limit / 10, self.inflight)
+        return not self._over and self._says_room and same and self._tokens > max(self.limit / 10, self.inflight)
 
     def _is_next(self, window: Window) -> bool:
         return window.reset - self._reset >= max(self._length / 2, SHORTEST)
@@ -136,10 +136,10 @@ class Gate:
 
     def _close(self, window: Window | None, now: float) -> None:
         """Let nobody through until the window of a 429 is over."""
-        if self._shut and window is None:
+        if self._is_closed and window is None:
             return  # it was sent before the gate was closed
         if window is None:
-            self._refused = self._refused or not self._over
+            self._has_refusal = self._has_refusal or not self._over
             lasts, self._pause = self._pause, min(self._pause * 2, WINDOW)
         else:
             self.limit = window.limit
@@ -147,17 +147,17 @@ class Gate:
             if not (self._over or self._is_next(window)):
                 lasts = max(min(lasts, self._ends - now), FLOOR)
         self._ends, self._tokens, self._odd = now + lasts, 0, 0
-        self._over, self._shut = False, True
+        self._over, self._is_closed = False, True
         self._take_lesson()
 
     def _take_lesson(self) -> None:
         """A window with a 429 that said nothing of its limit took as many calls as were answered otherwise, and no more."""
-        if self._refused and self._served:
-            self._lesson = self._served
+        if self._has_refusal and self._answers:
+            self._lesson = self._answers
 
     def _try_more(self) -> None:
         """A window that was used up without such a 429 shows that the next one may take more: a quarter, so that no volley is refused."""
-        if self._refused:
+        if self._has_refusal:
             return
         self._pause = max(self._pause / 2, FLOOR)
         if self._lesson is not None and self._mine >= self._lesson:
@@ -167,7 +167,7 @@ class Gate:
     def _others(self, now: float) -> int:
         """Calls that other apps will make while one of ours is under way, by what they made in this window so far."""
         theirs = self._first - self._tokens - (self._mine - self.inflight)
-        number = theirs / max(now - self._opened, 0.2) * (self._took or 0.0)
+        number = theirs / max(now - self._began, 0.2) * (self._took or 0.0)
         return ceil(min(max(number * HEADROOM, 0.0), self.limit / 5))
 
     def _learn(self, window: Window | None, now: float) -> None:
@@ -202,9 +202,9 @@ class Gate:
     def _open(self, tokens: int, ends: float, reset: int, now: float) -> None:
         self._measure(reset, ends - now)
         self._tokens, self._ends, self._reset = tokens, ends, reset
-        self._first, self._opened = tokens + 1, now
+        self._first, self._began = tokens + 1, now
         self._try_more()
-        self._served, self._told, self._refused = 0, False, False
+        self._answers, self._says_room, self._has_refusal = 0, False, False
         self._mine = self.inflight + 1
         self._jitter = self._rand() * JITTER * self._length
-        self._over = self._shut = False
+        self._over = self._is_closed = False

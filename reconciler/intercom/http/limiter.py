@@ -49,7 +49,7 @@ class Limiter:
         self._gate, self._monotonic, self._rest = Gate(share, rand, widest), monotonic, rest
         self._turn = threading.Condition()
         # Whether one of those that wait keeps the time, and how many calls are held back.
-        self._kept, self._held = False, 0
+        self._has_keeper, self._waiting = False, 0
         self._progress = monotonic()
 
     @property
@@ -69,7 +69,7 @@ class Limiter:
 
     def room(self) -> int:
         """How many threads can be of use: one for each call that may be under way, and for each that is held back."""
-        return self._gate.width + self._held
+        return self._gate.width + self._waiting
 
     def enter(self, patience: float = 300.0) -> None:
         """Wait until one more call may go; `leave` must follow. Raises NotAdmitted when nothing came through for `patience` seconds."""
@@ -101,20 +101,20 @@ class Limiter:
     def hold(self, seconds: float, sleep: Callable[[float], object]) -> object:
         """Hold one call back, without a place among those under way; what `sleep` says."""
         with self._turn:
-            self._held += 1
+            self._waiting += 1
         try:
             return sleep(seconds)
         finally:
             with self._turn:
-                self._held -= 1
+                self._waiting -= 1
 
     def _wait(self, seconds: float) -> object:
         """Until somebody wakes this thread, or the time comes; whether the run was stopped."""
-        if self._kept:
+        if self._has_keeper:
             self._turn.wait()
             return False
-        self._kept = True
+        self._has_keeper = True
         try:
             return self._rest(self._turn, seconds)
         finally:
-            self._kept = False
+            self._has_keeper = False

@@ -53,13 +53,13 @@ def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -
 def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> KeyLookup:
     """The things that keys mean, by the first identity of their kind by which anything is found; in the order of the keys."""
     things_by_key: dict[str, list[Live]] = {}
-    merged: dict[str, str] = {}
+    heirs: dict[str, str] = {}
     for identity in kind.identities:
         questions = [key for key in keys if key not in things_by_key and _can_be(kind, identity, _strip_prefix(identity, key))]
-        for key, things in _ask(observer, kind, identity, questions, here, merged):
+        for key, things in _ask(observer, kind, identity, questions, here, heirs):
             things_by_key[key] = things
     by_id = {thing.id: thing for key in keys for thing in things_by_key.get(key, ())}
-    return KeyLookup(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in things_by_key], merged)
+    return KeyLookup(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in things_by_key], heirs)
 
 
 def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
@@ -78,7 +78,7 @@ def _strip_prefix(identity: Identity, key: str) -> str:
 
 
 def _ask(
-    observer: Observer, kind: Kind, identity: Identity, keys: Sequence[str], here: Workspace, merged: dict[str, str]
+    observer: Observer, kind: Kind, identity: Identity, keys: Sequence[str], here: Workspace, heirs: dict[str, str]
 ) -> Iterator[tuple[str, list[Live]]]:
     if not keys:
         return
@@ -89,7 +89,7 @@ def _ask(
     for address, resource in resources.items():
         survivor = live.of(address) if address in live.merged else None
         if survivor:
-            merged[address.key] = survivor.id
+            heirs[address.key] = survivor.id
         things = [survivor] if survivor else list(index.get((identity.field, identity.fold(resource.key))))
         if things:
             yield address.key, things

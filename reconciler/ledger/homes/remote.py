@@ -145,16 +145,16 @@ class Remote:
             with suppress(LedgerUnusable):
                 self._git("update-ref", ref, commit)
 
-    def swap(self, ref: str, commit: str, expected: str | None) -> str | None:
+    def swap(self, ref: str, commit: str, before: str | None) -> str | None:
         """Make a ref over there this commit if it is still the expected one; the answer is what it is then. Raises LedgerUnusable where
         it could not be tried, or is not allowed."""
-        arguments = ["push", "--no-verify", "--no-follow-tags", f"--force-with-lease={ref}:{expected or ''}"]
+        arguments = ["push", "--no-verify", "--no-follow-tags", f"--force-with-lease={ref}:{before or ''}"]
         try:
             self._git(*arguments, self.name, f"{commit}:{ref}")
         except LedgerUnusable:
             # The answer to a push that was done may have been lost, and a refusal has many words.
             tip = self.tip(ref)
-            if tip == expected != commit:
+            if tip == before != commit:
                 raise
             return tip
         return commit

@@ -244,7 +244,7 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
         from reconciler.workflow.apply import prepare
 
         work = prepare(session, route.saved(manifest), read_manifest([str(manifest)]))
-        steps, resources = work.planned.plan.steps, work.planned.manifest.resources
+        steps, resources = work.proposal.plan.steps, work.proposal.manifest.resources
         performer = Performer(session.client, route.kinds, steps, resources, work.ids, route.clock.sleep, route.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)
         assert outcome.settling

@@ -32,4 +32,4 @@ def test_a_section_written_empty_is_refused_where_prune_could_take_all_of_it(
     manifest = replace(read_manifest([str(route.manifest(text))]), policy=allowing)
     with route.session() as session:
         planned = propose(session, manifest)
-    assert [refusal.gate for refusal in planned.plan.refused] == gates
+    assert [refusal.gate for refusal in planned.plan.refusals] == gates

@@ -139,7 +139,7 @@ def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(make_route: Ma
     plan = route.saved(route.manifest("companies: [{company_id: '6', state: absent}]\n"))
     with route.session() as session:
         work = prepare(session, plan, planned_manifest(plan))
-        resources, steps = work.planned.manifest.resources, work.planned.plan.steps
+        resources, steps = work.proposal.manifest.resources, work.proposal.plan.steps
         performer = Performer(session.client, route.kinds, steps, resources, work.ids, route.clock.sleep, route.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)
         _unforeseen(route, "^/companies/")

@@ -117,8 +117,8 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(make_route: MakeR
         with pytest.raises(Refused, match="id 9"):
             prepare_undo(session, plan)
     assert len(before.changes) == 2
-    assert (after.changes, [refusal.gate for refusal in after.refused]) == ((), ["twins"])
-    assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refused[0].message
+    assert (after.changes, [refusal.gate for refusal in after.refusals]) == ((), ["twins"])
+    assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refusals[0].message
 
 
 # ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -187,7 +187,7 @@ def test_what_is_remembered_is_young_and_nobody_of_ours_wrote_since(later: float
     with route.session() as session:
         work = prepare(replace(session, memory=memory), write_saved(route.kinds, planned.plan, "salt"), manifest)
     assert [request.path for request in route.box.requests] == ["/me", *(["/tags", "/contacts/search"] if again else [])]
-    assert [str(change.target) for change in work.planned.plan.changes] == ["tag/vip"]
+    assert [str(change.target) for change in work.proposal.plan.changes] == ["tag/vip"]
 
 
 # ---- who carries what is lost, or gets another name
@@ -219,7 +219,7 @@ def test_beside_many_renames_what_goes_is_counted_still(make_route: MakeRoute) -
     declared = {"policy": WIDE | {"limits": {"people": 2}}, "tags": [{"name": "gone", "state": "absent"}, *renamed]}
     planned = route.planned(route.manifest(declared))
     assert Counter(request.path for request in route.box.requests)["/contacts/search"] == 1
-    assert [refusal.gate for refusal in planned.plan.refused] == ["limits.people"]
+    assert [refusal.gate for refusal in planned.plan.refusals] == ["limits.people"]
 
 
 @pytest.mark.parametrize(

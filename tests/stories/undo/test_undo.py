@@ -422,33 +422,33 @@ def test_what_a_create_found_in_place_stays(route: Route) -> None:
 def test_the_limits_are_those_of_the_run(route: Route) -> None:
     tags = [f"t{i}" for i in range(12)]
     name = run(route, tags=tags, policy={"limits": {"creates": 12, "deletes": 11}})
-    (refusal,) = undone(route, name).plan.refused
+    (refusal,) = undone(route, name).plan.refusals
     assert (refusal.gate, " deleted, the limit is 11" in refusal.message) == ("limits.deletes", True)
     plan = undo_plan(route, name)
     with pytest.raises(Refused, match="--approve"):
         carry_out_plan(route, plan)
     assert refusal.approve
     rules = Approvals(on_command_line=(parse_approval(refusal.approve),))
-    assert undone(route, name, rules).plan.refused == ()
+    assert undone(route, name, rules).plan.refusals == ()
     assert statuses(carry_out_plan(route, plan, rules)) == {"applied"}
 
 
 @pytest.mark.parametrize(("ruling", "limit"), [(5, 5), (50, 11)])
 def test_of_the_limits_of_the_run_and_of_a_policy_file_the_stricter_counts(route: Route, ruling: int, limit: int) -> None:
     name = run(route, tags=[f"t{i}" for i in range(12)], policy={"limits": {"deletes": 11}})
-    (refusal,) = undone(route, name, Approvals(base=Policy(limits=Limits(deletes=ruling)))).plan.refused
+    (refusal,) = undone(route, name, Approvals(base=Policy(limits=Limits(deletes=ruling)))).plan.refusals
     assert f"the limit is {limit}" in refusal.message
 
 
 def test_what_is_protected_now_is_not_taken_back(route: Route) -> None:
     name = run(route, tags=["new"])
     run(route, tags=[{"name": "new", "protect": True}])
-    assert [refusal.gate for refusal in undone(route, name).plan.refused] == ["protect"]
+    assert [refusal.gate for refusal in undone(route, name).plan.refusals] == ["protect"]
 
 
 def test_an_undo_makes_no_more_calls_than_are_allowed(route: Route) -> None:
     run(route, tags=["new", "newer"])
-    assert [refusal.gate for refusal in undone(route, "last", Approvals(max_calls=1)).plan.refused] == ["max-calls"]
+    assert [refusal.gate for refusal in undone(route, "last", Approvals(max_calls=1)).plan.refusals] == ["max-calls"]
 
 
 def test_a_saved_undo_that_was_applied_writes_nothing_again(route: Route) -> None:

@@ -98,14 +98,14 @@ def test_what_is_let_go_is_not_recorded_any_more(ledger: Ledger) -> None:
     hoban, vip = a_record(ledger.digests), a_record(ledger.digests, VIP, "t-1")
     ledger.record(APP, "default", [hoban, vip])
     ledger.record(APP, "beside", [hoban])
-    ledger.record(APP, "default", [], gone=[hoban.name, ("tag", "t-2")])
+    ledger.record(APP, "default", [], names_gone=[hoban.name, ("tag", "t-2")])
     assert list(ledger.read_recorded(APP).records) == [vip.name]
     assert list(ledger.read_recorded(APP, "beside").records) == [hoban.name]
 
 
 def test_of_two_records_of_one_thing_the_last_stays_also_when_it_is_let_go_meanwhile(ledger: Ledger) -> None:
     first, last = (a_record(ledger.digests, values={"name": name}) for name in ("Hoban", "Wash"))
-    ledger.record(APP, "default", [first, last], gone=[first.name])
+    ledger.record(APP, "default", [first, last], names_gone=[first.name])
     assert ledger.read_recorded(APP).records == {last.name: last}
 
 
@@ -123,7 +123,7 @@ def test_records_come_with_what_became_of_the_writes(ledger: Ledger) -> None:
     [number] = ledger.plan(run, [PlannedWrite(a_change())])
     ledger.settle(run, [Settlement(number, "applied", "c-1", 200)], [a_record(ledger.digests)], [("tag", "t-1")])
     assert list(ledger.read_recorded(APP).records) == [("contact", "c-1")]
-    ledger.settle(run, [], gone=[("contact", "c-1")])
+    ledger.settle(run, [], names_gone=[("contact", "c-1")])
     assert not ledger.read_recorded(APP).records
 
 
@@ -137,7 +137,7 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
     memory = ledger.read_recorded(APP)
     assert [record.id if (record := memory.at(a)) else None for a in addresses] == [*(r.id for r in records), None]
     assert [a for a in addresses if memory.has_lost_create(a)] == addresses[-1:]
-    ledger.record(APP, "default", [], gone=[r.name for r in records[1:]])
+    ledger.record(APP, "default", [], names_gone=[r.name for r in records[1:]])
     assert list(ledger.read_recorded(APP).records) == [records[0].name]
 
 

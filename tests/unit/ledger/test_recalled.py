@@ -51,7 +51,9 @@ def test_an_address_has_the_record_that_is_not_deleted_and_was_written_last(ledg
 def test_of_many_records_that_come_one_by_one_the_last_of_one_thing_stays(ledger: Ledger) -> None:
     recall(ledger, FOUND, replace(FOUND, id="left"))
     first, last = replace(FOUND, run="r2"), replace(FOUND, run="r3")
-    ledger.record(APP, "default", iter([first, *(replace(FOUND, id=f"d{n}") for n in range(2000)), last]), gone=iter([("contact", "left")]))
+    ledger.record(
+        APP, "default", iter([first, *(replace(FOUND, id=f"d{n}") for n in range(2000)), last]), names_gone=iter([("contact", "left")])
+    )
     records = ledger.read_recorded(APP).records
     assert (len(records), records[FOUND.name]) == (2001, last)
 

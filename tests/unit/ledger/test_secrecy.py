@@ -46,7 +46,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         )
         ledger.settle(run, [Settlement(numbers[0], "applied", "c-1", 200), Settlement(numbers[1], "failed", None, 422)], [record])
         yield
-        ledger.record(APP, name, [replace(record, id="c-2")], gone=[record.name])
+        ledger.record(APP, name, [replace(record, id="c-2")], names_gone=[record.name])
         ledger.note_ineffective(APP, contact, path, secret)
         ledger.home.put_preimage(run, f'{{"{email}": "{secret}"}}', 0.0)
         ledger.end(run, 0, {"applied": 1})
