@@ -5,7 +5,9 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 number=${1:-30} engine=${2:-postgresql}
 
-command -v reconciler > /dev/null || { echo "reconciler is not on the PATH: run \`make fleet\`, or activate .venv first" >&2; exit 1; }
+# shellcheck source=SCRIPTDIR/../showing.sh
+. "$here/../showing.sh"
+
 work=$(mktemp -d)
 others=""
 end() {
@@ -19,23 +21,6 @@ trap end EXIT
 cp -R "$here/intercom" "$here/customers.py" "$here/database.py" "$work"
 sed "s/^engine: [a-z]*/engine: $engine/" "$here/fleet.yaml" > "$work/fleet.yaml"
 cd "$work"
-unset INTERCOM_ACCESS_TOKEN INTERCOM_BASE_URL RECONCILER_LEDGER RECONCILER_LEDGER_KEY RECONCILER_FLEET
-unset CI  # where it is set, `api` wants a word more before it writes
-exec 3>&1  # commands are shown here, wherever their output goes
-
-say() { printf '\n== %s\n' "$1"; }
-
-# run CODE COMMAND…: show a command, run it, insist on its exit code.
-run() {
-    local wanted=$1 code=0
-    shift
-    printf '\n$ %s\n' "$*" >&3
-    "$@" || code=$?
-    [ "$code" = "$wanted" ] || { echo "demo: this ended with $code, $wanted was expected" >&2; exit 1; }
-}
-
-# shows FILE TEXT: insist on what an output says.
-shows() { grep -qF -- "$2" "$1" || { echo "demo: expected to read: $2" >&2; exit 1; }; }
 
 # first_line FILE: wait for the address that a server prints.
 first_line() {

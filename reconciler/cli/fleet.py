@@ -76,7 +76,7 @@ def validate(file: Path) -> None:
 @REPORTS
 @JOBS
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes, 3 if a plan is refused.")
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detailed_exitcode: bool) -> int:
     """Show what apply would do, workspaces with the same plan in one line. Reads only.
 
@@ -108,7 +108,7 @@ def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detai
 @FORMAT
 @REPORTS
 @JOBS
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def apply(run: str | None, fleet_options: FleetOptions, group: str | None, auto_approve: bool) -> int:
     """Carry out what a rollout planned, wave by wave; without RUN: plan, show, ask and carry out.
 
@@ -141,7 +141,7 @@ def apply(run: str | None, fleet_options: FleetOptions, group: str | None, auto_
 @FORMAT
 @REPORTS
 @JOBS
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def drift(fleet_options: FleetOptions, group: str | None, fix: bool, auto_approve: bool) -> int:
     """Show what changed in Intercom since the last apply, in each workspace. Reads only, unless it is to --fix.
 
@@ -175,7 +175,7 @@ def drift(fleet_options: FleetOptions, group: str | None, fix: bool, auto_approv
 @click.option("--app-id", metavar="ID", help="Only this workspace.")
 @FORMAT
 @REPORTS
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_id: str | None) -> None:
     """Show how a rollout is, or how each workspace is now.
 
@@ -205,7 +205,7 @@ def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_
 @FLEET
 @FORMAT
 @JOBS
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def resume(run: str, fleet_options: FleetOptions) -> int:
     """Go on with a rollout that was stopped, or has failures: what was held or failed is run, wave by wave, and nothing else.
 
@@ -245,7 +245,7 @@ def stop(run: str, file: Path) -> None:
 @click.option("--up-to", "most", metavar="N:PEOPLE", help="Refuse where more workspaces have it, or more people lose something by it.")
 @FORMAT
 @JOBS
-@gather(given=FleetOptions)
+@gather(fleet_options=FleetOptions)
 def approve(run: str, fleet_options: FleetOptions, shape: str | None, most: str | None) -> int:
     """Let the plans be carried out that wait for people: all of them, or those of one shape. Each is planned again before.
 

@@ -168,7 +168,7 @@ def _take(books: _Books, candidates: Candidates, adoption: Adoption) -> None:
 
 
 @click.command(cls=Verb)
-@click.argument("written", metavar="ADDRESS...", nargs=-1, required=True)
+@click.argument("words", metavar="ADDRESS...", nargs=-1, required=True)
 @options.NAME
 @options.APP_ID
 @options.lock_options

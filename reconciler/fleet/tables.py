@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, Boolean, Column, Connection, Float, ForeignKey, Index, Integer, MetaData, String, Table, func, inspect, select
 
 from reconciler.errors import ReconcilerError
@@ -11,6 +13,19 @@ from reconciler.ledger.tables import alone
 VERSION = 1
 
 METADATA = MetaData()
+
+
+def _end_columns() -> tuple[Column[Any], ...]:
+    """How a run of a workspace ended, and what its plan holds."""
+    return (
+        Column("exit", Integer),
+        Column("reason", String, nullable=False),
+        Column("shape", String),
+        Column("changes", Integer),
+        Column("people", Integer),
+        Column("calls", Integer),
+    )
+
 
 SCHEMA = Table("fleet_schema", METADATA, Column("version", Integer, nullable=False))
 
@@ -53,12 +68,7 @@ RUNS = Table(
     Column("later", Float, nullable=False),
     Column("approved", String),
     Column("worker", String, nullable=False),
-    Column("exit", Integer),
-    Column("reason", String, nullable=False),
-    Column("shape", String),
-    Column("changes", Integer),
-    Column("people", Integer),
-    Column("calls", Integer),
+    *_end_columns(),
     Column("plan", JSON(none_as_null=True)),
     Column("started", Float),
     Column("ended", Float),
@@ -76,12 +86,7 @@ LAST = Table(
     Column("rollout", String, nullable=False),
     Column("verb", String, nullable=False),
     Column("state", String, nullable=False),
-    Column("exit", Integer),
-    Column("reason", String, nullable=False),
-    Column("shape", String),
-    Column("changes", Integer),
-    Column("people", Integer),
-    Column("calls", Integer),
+    *_end_columns(),
     Column("drifted", Boolean),
     Column("ended", Float, nullable=False),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.apart import Spent, Starter
-from tests.bench.processor import command, place, write_yaml
+from tests.bench.processor import plan_people, write_yaml
 from tests.bench.table import Bench, Row
 
 VERSION = "1.22.0"
@@ -51,21 +51,13 @@ def plan_zone(python: Path, size: int) -> Spent:
         return Starter(python=str(python)).run(["-m", "octodns.cmds.sync", "--config-file", "config.yaml"], Path(name))
 
 
-def plan_contacts(bench: Bench, size: int) -> Spent:
-    """Our plan of so many contacts, HTTP included."""
-    with place(bench) as (folder, url):
-        path = folder / "people.yaml"
-        write_yaml(path, size)
-        return bench.starter.run(command("plan", path, url, "--ledger", "none"), folder)
-
-
 def rows(bench: Bench) -> Iterator[Row]:
     (size,) = bench.sizes([SIZE])
     with tempfile.TemporaryDirectory() as name:
         python = None if bench.small else install(Path(name))
         ours, theirs = list[Spent](), list[Spent]()
         for _ in range(bench.repeats):
-            ours.append(plan_contacts(bench, size))
+            ours.append(plan_people(bench, write_yaml, size))
             if python:
                 theirs.append(plan_zone(python, size))
     pace = size / median(plan.cpu for plan in ours)

@@ -100,11 +100,11 @@ def compare_with_yaml(bench: Bench, size: int, *, ledger: bool) -> Shares:
         return Shares(bench.starter.run(command("plan", path, url, *([] if ledger else ["--ledger", "none"])), folder), *plain)
 
 
-def plan_list(bench: Bench, size: int) -> Spent:
-    """The same plan, of a list, without a ledger."""
+def plan_people(bench: Bench, write: Callable[[Path, int], None], size: int) -> Spent:
+    """A plan of so many people without a ledger, HTTP included; `write` says how their manifest is written."""
     with place(bench) as (folder, url):
         path = folder / "people.yaml"
-        write_csv(path, size)
+        write(path, size)
         return bench.starter.run(command("plan", path, url, "--ledger", "none"), folder)
 
 
@@ -117,7 +117,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield Row(f"its memory, {words}", size, median(run.plan.peak for run in runs), "MiB", peak)
     points = []
     for size in bench.sizes(LISTS, (30, 60)):
-        plans = [plan_list(bench, size) for _ in range(bench.repeats)]
+        plans = [plan_people(bench, write_csv, size) for _ in range(bench.repeats)]
         cpu = median(plan.cpu for plan in plans)
         points.append((size, cpu))
         yield Row("plan from CSV, all as declared", size, cpu, "CPU s")

@@ -70,5 +70,5 @@ def test_the_night_begins_at_three(services: dict[str, Any], clock: int) -> None
 def test_shellcheck_finds_nothing_in_the_demos() -> None:
     demos = sorted((ROOT / "examples").glob("*/demo.sh"))
     assert len(demos) == 2
-    done = subprocess.run([BIN / "shellcheck", *demos], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([BIN / "shellcheck", "-x", ROOT / "examples/showing.sh", *demos], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout

@@ -156,6 +156,15 @@ class Shell:
     def run(self, *arguments: str) -> Ended:
         return ended(self.spawn(*arguments))
 
+    def kill(self, number: int, *arguments: str, delay: float = 0.01) -> None:
+        """Start a verb and kill it after so many writes; each call is `delay` seconds late, so that it is in the midst of others."""
+        self.box.fault(delay=delay, times=None)
+        process = self.spawn(*arguments)
+        self.box.wait_for_writes(number)
+        process.kill()
+        assert ended(process).code == -signal.SIGKILL
+        self.box.calm()
+
     def sh(self, script: str) -> Ended:
         """A line of shell."""
         env = self.env()

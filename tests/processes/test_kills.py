@@ -5,12 +5,11 @@ Before and after each call, in one process: `tests/stories/plan/test_saved_plans
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
 
 import pytest
 
-from tests.desk.driving import Box, Doc, Shell, ended
+from tests.desk.driving import Box, Doc, Shell
 from tests.desk.soak import only_in_soak
 from tests.processes.story import ids, told
 
@@ -56,12 +55,7 @@ NUMBERS = [pytest.param(number, marks=only_in_soak if number in (3, 7) else ()) 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_killed_between_calls_the_same_file_finishes(shell: Shell, undisturbed: Counter[str], number: int) -> None:
     before = planned(shell)
-    shell.box.fault(delay=0.02, times=None)
-    apply = shell.spawn("apply", "plan.json")
-    shell.box.wait_for_writes(number)
-    apply.kill()
-    assert ended(apply).code == -signal.SIGKILL
-    shell.box.calm()
+    shell.kill(number, "apply", "plan.json", delay=0.02)
     assert shell.run("apply", "plan.json").code == 0
     assert told(shell.box, shell.box.writes(), before) == undisturbed
     shell.box.forget()

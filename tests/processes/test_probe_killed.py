@@ -45,12 +45,7 @@ def knobs(shell: Shell) -> Iterator[Settings]:
 def test_killed_it_leaves_nothing_that_the_next_one_does_not_remove(shell: Shell, knobs: Settings, number: int) -> None:
     knobs.follow(PLAIN | EIGHT[number % 8])
     shell.box.start(THEIRS, **vars(knobs))
-    shell.box.fault(delay=0.01, times=None)
-    probe = shell.spawn(*PROBE)
-    shell.box.wait_for_writes(number)
-    probe.kill()
-    assert ended(probe).code == -signal.SIGKILL
-    shell.box.calm()
+    shell.kill(number, *PROBE)
     # What no list shows is found by the notes alone.
     assert (shell.folder / ".reconciler" / NOTES).read_bytes() or number > 37
     clean = shell.run(*CLEAN)

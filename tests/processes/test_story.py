@@ -40,12 +40,7 @@ def test_killed_and_applied_again(story: Shell, undisturbed: Counter[str], numbe
     before = ids(story.box)
     assert story.run("plan", "intercom.yaml", "-o", "plan.json").code == 0
     story.box.forget()
-    story.box.fault(delay=0.01, times=None)
-    apply = story.spawn("apply", "plan.json")
-    story.box.wait_for_writes(number)
-    apply.kill()
-    assert ended(apply).code == -signal.SIGKILL
-    story.box.calm()
+    story.kill(number, "apply", "plan.json")
     finished = story.run("apply", again, *(["--auto-approve"] if again.endswith("yaml") else []))
     assert finished.code == 0, finished.out + finished.err
     done = told(story.box, story.box.writes(), before)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 import tests.properties.conftest  # noqa: F401  its profile says how many worlds are tried
 from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 from tests.desk.route import Route
 
 WASH, ZOE, MAL = (f"{n:024x}" for n in (0xA1, 0xA2, 0xA3))
@@ -30,3 +32,15 @@ SEED: dict[str, Any] = {
 def route(make_route: MakeRoute) -> Route:
     """The workspace, with a ledger."""
     return make_route(SEED, ledger=True, hide_userless="list")
+
+
+@pytest.fixture
+def workspace() -> Mapping[str, Any]:
+    return {"hide_userless": "list"}
+
+
+@pytest.fixture
+def desk(desk: Desk) -> Desk:
+    """A desk at that workspace."""
+    desk.box.seed(SEED)
+    return desk

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.desk.desk import Desk
-from tests.stories.undo.conftest import SEED, WASH
+from tests.stories.undo.conftest import WASH
 
 MANIFEST: dict[str, Any] = {
     "name": "growth",
     "tags": [{"name": "vip", "state": "absent"}, "new"],
     "contacts": [{"external_id": "25", "name": "Hoban", "tags": ["new"]}],
 }
-
-
-@pytest.fixture
-def workspace() -> Mapping[str, Any]:
-    return {"hide_userless": "list"}
-
-
-@pytest.fixture
-def desk(desk: Desk) -> Desk:
-    desk.box.seed(SEED)
-    return desk
 
 
 def applied(desk: Desk, manifest: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import a_clone, git
 from tests.desk.soak import only_in_soak
-from tests.stories.undo.conftest import MAL, SEED, WASH
+from tests.stories.undo.conftest import MAL, WASH
 
 Identity = x25519.Identity
 MANIFEST: dict[str, Any] = {
@@ -32,17 +31,6 @@ PLANTED = [
     *('"Wash"', "Hoban", '"Mal"', "Malcolm", "wash@serenity", "pilot@serenity", "serenity.example", "+15550107", "+15550108", "5550107"),
 ]
 NEEDED = re.compile("encrypted: the private key of age1[a-z0-9]{58} is needed; give its file as RECONCILER_UNDO_KEY_FILE")
-
-
-@pytest.fixture
-def workspace() -> Mapping[str, Any]:
-    return {"hide_userless": "list"}
-
-
-@pytest.fixture
-def desk(desk: Desk) -> Desk:
-    desk.box.seed(SEED)
-    return desk
 
 
 @pytest.fixture(params=["file", "git", pytest.param("postgresql", marks=only_in_soak)])
