@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_, update
 
 from reconciler.core.compare.trail import Write
 from reconciler.core.model.live import Workspace
@@ -97,13 +97,16 @@ def read_owners(connection: Connection, app_id: str, name: str) -> dict[Thing, s
     return {(row.kind, row.id): row.name for row in rows}
 
 
+_NAMES = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)
+_OURS = THINGS.alias()
+_SAME = select(_OURS.c.id).where(*(_OURS.c[column.name] == column for column in _NAMES), _OURS.c.key == bindparam("key")).exists()
+# Made once: to make it takes longer than to carry it out.
+_UNREAD = select(func.count()).select_from(select(*_NAMES).distinct().where(THINGS.c.key != bindparam("key"), ~_SAME).subquery())
+
+
 def count_unread(connection: Connection, key: str) -> str:
     """How many things were recorded with other keys alone, as people count; empty where there are none."""
-    mine = THINGS.alias()
-    names = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)
-    same = [mine.c[column.name] == column for column in names]
-    same_key = select(mine.c.id).where(*same, mine.c.key == key).exists()
-    number = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~same_key).subquery()))
+    number = connection.scalar(_UNREAD, {"key": key})
     return f"{number} thing{'s' if number != 1 else ''}" if number else ""
 
 

@@ -10,7 +10,7 @@ from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, String, bindparam, delete, func, select, tuple_
 
 from reconciler.core.compare.ruled import RULE
 from reconciler.core.model.attempt import Attempt, Place
@@ -73,9 +73,8 @@ _ENDED, _SHOWN_AS, _WATCH, _FORMER = "state", "shown as", "carried by", "was "
 _MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_WATCH}"|{_FORMER})')
 # As the fields of a record are ordered.
 _COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "file", "run", "written", "fields", "links")
-_RECORD = [THINGS.c[name] for name in _COLUMNS]
 # What is read of the many that runs found as declared and never wrote to; first what each has for itself. All else is false or 0.
-_PLAIN = [THINGS.c[name] for name in ("id", "thing", "address", "fields", "kind", "file", "run", "links")]
+_PLAIN = ("id", "thing", "address", "fields", "kind", "file", "run", "links")
 _NOTABLE = (
     THINGS.c.owned
     | THINGS.c.protected
@@ -88,68 +87,97 @@ _NOTABLE = (
 _AT_ONCE = 1000
 
 
+# The statements are made once, with whose rows they read as parameters: to make one takes longer than to carry it out.
+_APP_ID, _NAME, _KEY = (bindparam(name, type_=String()) for name in ("app_id", "name", "key"))
+_OUR_THINGS = (THINGS.c.app_id == _APP_ID) & (THINGS.c.key == _KEY) & (THINGS.c.name == _NAME)
+_OUR_RUNS = (RUNS.c.app_id == _APP_ID) & (RUNS.c.name == _NAME) & (RUNS.c.key == _KEY)
+_NOTABLE_ROWS = select(*(THINGS.c[name] for name in _COLUMNS)).where(_OUR_THINGS, _NOTABLE)
+_PLAIN_ROWS = select(*(THINGS.c[name] for name in _PLAIN)).where(_OUR_THINGS, ~_NOTABLE)
+# Ids and names are in clear, so what others have is known whatever key they use.
+_OTHERS = select(*(THINGS.c[name] for name in ("kind", "id", "name", "owned", "protected", "links"))).where(
+    THINGS.c.app_id == _APP_ID, THINGS.c.name != _NAME, ~THINGS.c.deleted
+)
+# One that was refused, or that failed before its first call, is none.
+_SENT = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
+_COUNT = select(func.count()).where(_OUR_RUNS, RUNS.c.verb.in_(("apply", "undo")), RUNS.c.exit_code.in_((0, 5, 130, 143)) | _SENT)
+# Single things that were adopted say nothing of the rest of a manifest.
+_ADOPTIONS = select(RUNS.c.id).where(_OUR_RUNS, RUNS.c.verb == "adopt", RUNS.c.manifest_digest != "", RUNS.c.exit_code == 0).limit(1)
+_ORIGINS = (
+    select(RUNS.c.remote, RUNS.c.first_commit)
+    .where(_OUR_RUNS, RUNS.c.verb == "apply", RUNS.c.exit_code.in_((0, 5)) | _SENT)
+    .order_by(RUNS.c.started.desc(), RUNS.c.id.desc())
+)
+# Writes that were planned and of which nobody can say that they were done, in the order in which they were planned.
+_OPEN = (
+    select(WRITES, RUNS.c.files)
+    .join(RUNS, WRITES.c.run == RUNS.c.id)
+    .where(_OUR_RUNS, WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped")), ~WRITES.c.superseded)
+    .order_by(WRITES.c.id)
+)
+_CLAIMS = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)
+# The links that runs of another name, or with another key, detached, and when they last did.
+_END = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
+_DETACHED = (
+    select(*_END, func.max(WRITES.c.settled).label("at"))
+    .join(RUNS)
+    .where(RUNS.c.app_id == _APP_ID, (RUNS.c.name != _NAME) | (RUNS.c.key != _KEY))
+    .where(WRITES.c.action == Action.DETACH, WRITES.c.outcome.in_(("applied", "ineffective")))
+    .group_by(*_END)
+)
+
+
 def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Recorded:
     """What is remembered of one workspace for one manifest's name. What another key wrote counts as lost.
 
     Raises LedgerUnusable, which calls the ledger `place`; records raise it too, when what lies in them is read.
     """
-    key = digests.fingerprint
-    here = THINGS.c.app_id == app_id
-    # Ids and names are in clear, so what others have is known whatever key they use.
-    others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
-    own = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
-    mine = own & RUNS.c.verb.in_(("apply", "undo"))
-    # Single things that were adopted say nothing of the rest of a manifest.
-    adoptions = select(RUNS.c.id).where(own, RUNS.c.verb == "adopt", RUNS.c.manifest_digest != "", RUNS.c.exit_code == 0).limit(1)
-    # One that was refused, or that failed before its first call, is none.
-    sends = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
-    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sends)
-    open_rows = _fetch_open(connection, _select_open(app_id, name, key), place)
+    owner = {"app_id": app_id, "name": name, "key": digests.fingerprint}
+    others = connection.execute(_OTHERS, owner).all()
+    open_rows = _fetch_open(connection, owner, place)
     return Recorded(
         app_id=app_id,
         digests=digests,
-        records=_read_records(connection, app_id, name, key, place),
+        records=_read_records(connection, owner, place),
         others=_read_others(others),
         link_origins=_read_ties(others, place),
         attempts=_read_attempts(open_rows, place),
         strangers=frozenset((row.thing, row.live_id) for row in open_rows if row.status == STRANGER),
         ineffective=_read_ineffective(connection),
         there=True,
-        runs=connection.scalar(count) or 0,
-        adopted=connection.scalar(adoptions) is not None,
-        origins=_read_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sends)),
+        runs=connection.scalar(_COUNT, owner) or 0,
+        adopted=connection.scalar(_ADOPTIONS, owner) is not None,
+        origins=_read_origins(connection, owner),
     )
 
 
 def _read_ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
     """What replies did not show: by the digest of a field, those of values. No other key, and no other workspace, has such a digest."""
     claims: dict[str, frozenset[str]] = {}
-    for place, claim in connection.execute(select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)):
+    for place, claim in connection.execute(_CLAIMS):
         claims[place] = claims.get(place, frozenset()) | {claim}
     return claims
 
 
-def _read_origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
+def _read_origins(connection: Connection, owner: Mapping[str, str]) -> tuple[Repository | None, ...]:
     """The repositories that were applied from, each where it stands last."""
-    rows = connection.execute(select(RUNS.c.remote, RUNS.c.first_commit).where(applied).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))
+    rows = connection.execute(_ORIGINS, owner)
     repositories = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
     return tuple(dict.fromkeys(repositories))[::-1]
 
 
-def _read_records(connection: Connection, app_id: str, name: str, key: str, place: str) -> Records:
+def _read_records(connection: Connection, owner: Mapping[str, str], place: str) -> Records:
     """The records of one owner; of the many, what one is read from when somebody asks."""
-    mine = (THINGS.c.app_id == app_id) & (THINGS.c.key == key) & (THINGS.c.name == name)
     # Of what one run found converged, thousands have the same links and files.
     read = partial(_read_record, place, cache(partial(_read_links, place)), cache(_read_files))
     # Unpacked: a name is looked up in a row in twice the time.
-    notable = {(row[0], row[1]): read(row) for row in connection.execute(select(*_RECORD).where(mine, _NOTABLE))}
+    notable = {(row[0], row[1]): read(row) for row in connection.execute(_NOTABLE_ROWS, owner)}
     files, rest, texts = {file for record in notable.values() for file in record.files}, dict[Thing, Sequence[str]](), dict[str, str]()
-    for rows in connection.execute(select(*_PLAIN).where(mine, ~_NOTABLE)).partitions(_AT_ONCE):
+    for rows in connection.execute(_PLAIN_ROWS, owner).partitions(_AT_ONCE):
         ids, things, addresses, fields, *alike = zip(*rows, strict=True)
         kinds, *shared = (list(map(texts.setdefault, column, column)) for column in alike)
         rest.update(zip(zip(kinds, ids, strict=True), zip(things, addresses, fields, *shared, strict=True), strict=True))
         files.update(chain.from_iterable(map(_read_files, set(shared[0]))))
-    notable |= _find_untied(connection, notable, app_id, name, key)
+    notable |= _find_untied(connection, notable, owner)
     return Records(notable, rest, lambda name, row: read(_complete(name, row)), frozenset(files))
 
 
@@ -222,23 +250,15 @@ def _pick_times(links: dict[str, Any]) -> dict[str, Any]:
     return {name.removesuffix(_SINCE): times for name, times in links.items() if name.endswith(_SINCE)}
 
 
-def _find_untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
+def _find_untied(connection: Connection, records: Mapping[Thing, Record], owner: Mapping[str, str]) -> dict[Thing, Record]:
     """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
-    end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
-    elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
-    is_detach = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
     records_by_thing: dict[Thing, Record] = {}
-    for row in connection.execute(
-        select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, is_detach).group_by(*end)
-    ):
+    for row in connection.execute(_DETACHED, owner):
         record = records_by_thing.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
         if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
             link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
             records_by_thing[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
     return records_by_thing
-
-
-_OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
 
 
 def _read_others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
@@ -262,18 +282,10 @@ def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
     }
 
 
-def _select_open(app_id: str, name: str, key: str) -> Select[Any]:
-    """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
-    owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
-    is_open = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
-    rows = select(WRITES, RUNS.c.files).join(RUNS, WRITES.c.run == RUNS.c.id)
-    return rows.where(owner & is_open & ~WRITES.c.superseded).order_by(WRITES.c.id)
-
-
-def _fetch_open(connection: Connection, query: Select[Any], place: str) -> Sequence[Row[Any]]:
-    """Their rows, which are decoded when they are fetched. Raises LedgerUnusable."""
+def _fetch_open(connection: Connection, owner: Mapping[str, str], place: str) -> Sequence[Row[Any]]:
+    """The open writes, which are decoded when they are fetched. Raises LedgerUnusable."""
     try:
-        return connection.execute(query).all()
+        return connection.execute(_OPEN, owner).all()
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
 
