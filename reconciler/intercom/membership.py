@@ -113,8 +113,8 @@ class Reading:
         )
 
     def check(self, kind: Kind, members: Membership, ids: Set[str], since: float) -> Set[str]:
-        """Of those with these ids, whoever is otherwise than was shown, by a read of their own of all that changed since then; and of whom
-        nothing was shown."""
+        """Those of `ids` that are no longer as the search showed them. Whoever changed at `since`, in Unix seconds, or later is read once
+        more, each by a call of their own; whoever has no time of change counts as changed."""
         times = {live_id: members.changed.get(live_id) for live_id in ids}
         suspects = {live_id: at for live_id, at in times.items() if at is not None and at >= since}
         with reading(self.observer.client) as pool:
@@ -134,7 +134,7 @@ class Reading:
         return people
 
     def _filter(self, kind: Kind, question: _Question) -> _People:
-        """What one listing of all shows: which match, and which have it. Which are in no list neither match nor have it."""
+        """What one listing of all things shows: which match, and which have it. What no listing shows neither matches nor has it."""
         assert kind.listing is not None
         people, link = _People(), self.kinds.links[question.rule.link]
         client, request = self.observer.client, routes.request_of(kind.listing)

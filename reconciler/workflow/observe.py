@@ -86,7 +86,7 @@ def add_uses(session: Session, live: Snapshot, difference: Difference, carriers:
 
 
 def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
-    """Notes on what may have been a rename and stops nothing, with who stays behind."""
+    """Notes on what may have been a rename and stops nothing, with the number of people who keep the old name."""
     from reconciler.intercom.uses import uses_of_each
 
     changes = comparison.difference.changes
@@ -96,7 +96,7 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
 
 
 def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
-    """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
+    """The notes. Where the policy calls what is undeclared drift, each says who put it on somebody last, as far as Intercom shows it."""
     from reconciler.intercom.uses import describe_last_use
 
     ids = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}

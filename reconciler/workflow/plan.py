@@ -78,7 +78,7 @@ def propose(
 
 
 def _part_rules(comparison: Comparison, scope: Scope) -> tuple[Comparison, tuple[Change, ...]]:
-    """The comparison with what of the rules is of a scope; and the changes that are left out for that and could be applied."""
+    """The comparison with those changes of rules that the scope takes; and the changes that are left out for it and could be applied."""
     if scope.rules:
         return keep_due(comparison)
     return (leave_rules if scope.moved else leave_due)(comparison), ()

@@ -38,7 +38,7 @@ def planned_env(saved_plan: PlanDocument) -> str:
 
 
 def read_enclosed(texts: Mapping[str, str]) -> Source:
-    """Files that are not, or not yet, where their names say."""
+    """Files by name that are not on the disk under their names, or not yet: their texts are given."""
 
     def data(name: str) -> bytes:
         return texts[name].encode("utf-8", "surrogatepass")

@@ -47,14 +47,14 @@ class Notebook:
     last: float = 0.0
 
     def note(self, creation: Creation, now: float) -> None:
-        """Write it down; it is on the disk before this ends."""
+        """Write down what will be made; it is on the disk before this returns."""
         self.creations.append(creation)
         self.last = now
         os.write(self.handle, json.dumps({"app_id": self.app_id, "at": float(now), **asdict(creation)}).encode("ascii") + b"\n")
         os.fsync(self.handle)
 
     def forget(self) -> None:
-        """All of it is gone from the workspace."""
+        """Empty the notes, once all of it is gone from the workspace."""
         os.ftruncate(self.handle, 0)
         self.creations.clear()
 

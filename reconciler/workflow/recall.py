@@ -44,7 +44,8 @@ def recall_offline(ledger: Ledger, manifest: Manifest) -> Recorded:
 
 @contextmanager
 def hold_lock(session: Session, timeout: float) -> Iterator[object]:
-    """The right to write, from whatever keeps the ledger; no try of a call goes out without it. Raises Locked (6) after so many seconds."""
+    """The right to write, from whatever keeps the ledger; no call that writes goes out without it. Raises Locked (6) after `timeout`
+    seconds."""
     if session.ledger is None:
         yield None
         return

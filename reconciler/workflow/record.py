@@ -50,8 +50,8 @@ LOOK_EVERY = 0.2
 
 
 def recording(session: Session, work: Work, carriers: Carriers) -> tuple[Recorder | None, str]:
-    """What records an apply, if anything does, and the id of its run, once it is kept what the apply destroys. Raises Refused (3) where
-    that cannot be kept."""
+    """What records an apply, None without a ledger, and the id of its run. What the apply destroys is kept before. Raises Refused (3) where
+    something would be destroyed and cannot be kept."""
     from reconciler.ledger.run import run_id
 
     recorder = Recorder(session, work) if session.ledger else None
@@ -200,7 +200,7 @@ class Recorder:
             over.set()
 
     def around(self, perform: Perform, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
-        """A job between its intents and its outcomes. Without the first it is not done, and nothing else is."""
+        """Carry out a job between its intents and its outcomes. A job whose intents cannot be written is not done, and no later one is."""
         changes = {i: bind(self.steps[i].change, ids) for i in job.covers}
         try:
             self._announce_once(job.covers)
@@ -254,7 +254,8 @@ class Recorder:
         self._effects([o for o in outcomes if o.status in DONE])
 
     def _may_wait(self, outcome: Outcome) -> bool:
-        """Whether the next run would see what became of it. What takes away, and what must not be sent twice, is written at once."""
+        """Whether an outcome may be written later, as the next run would see it for itself. What takes something away, and what must not be
+        sent twice, is written at once."""
         return outcome.status is Status.APPLIED and outcome.change.action in GENTLE and outcome.step not in self.once
 
     def _write_ends(self) -> None:

@@ -39,7 +39,7 @@ Begin = Callable[[Callable[[], float]], "Ledger | None"]
 
 
 def begin_none(now: Callable[[], float]) -> None:
-    """No ledger is begun where there is none."""
+    """For a rehearsal that begins no ledger where there is none."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def connect(client: Client, ledger: Ledger | None = None) -> Session:
 
 
 def by_their_clock(session: Session) -> float:
-    """What time it is for Intercom, which says when it was that somebody did something; else for us."""
+    """The time by Intercom's clock, in Unix seconds, as its answers said it last; by ours where none did."""
     return session.now() if session.client.served is None else session.client.served
 
 

@@ -26,7 +26,7 @@ def spare(session: Session, comparison: Comparison, agreement: Agreement) -> Com
 
 
 def links_made(session: Session, changes: Sequence[LinkChange]) -> Mapping[Ends, Attachment]:
-    """When these links were made, of those of which Intercom says it: a read for each source."""
+    """When these links were made, by link, as far as Intercom says it; costs a read for each source."""
     from reconciler.intercom.uses import read_made
 
     links = session.kinds.links
@@ -35,7 +35,7 @@ def links_made(session: Session, changes: Sequence[LinkChange]) -> Mapping[Ends,
 
 
 def names_of(session: Session) -> Callable[[str, str], str]:
-    """Who made a link to a kind, as people know them; each is asked for once."""
+    """A function from a kind and the id of an admin to the name that people know; each is asked for once."""
     from reconciler.intercom.uses import name_admin
 
     return cache(lambda kind, admin_id: name_admin(session.client, session.kinds[kind], admin_id))

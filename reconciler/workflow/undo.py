@@ -37,10 +37,8 @@ LAST = "last"
 
 
 def run_meant(session: Session, word: str, name: str | None) -> str:
-    """The run that a word means; `last` is the newest that had something to write, of this workspace and a manifest's name, if any.
-
-    Raises Usage.
-    """
+    """The id of the run that `word` means. `last` is the newest run of this workspace, and under `name` if one is given, that had something
+    to write. Raises Usage where there is none."""
     if word != LAST:
         return word
     if session.ledger is None:

@@ -56,7 +56,7 @@ class _Section:
     manifest: Manifest  # All that is declared.
 
 
-Found = Iterator[tuple[Resource, str, str]]
+Flaws = Iterator[tuple[Resource, str, str]]
 """An entry, what is amiss with it, and what to do now."""
 
 
@@ -81,7 +81,7 @@ def _name(kind: Kind, resource: Resource) -> str:
     return str(resource.fields.get(kind.named_by) or ("" if resource.by == "id" else resource.key)) if kind.is_named_by_people else ""
 
 
-def _naming(section: _Section) -> Found:
+def _naming(section: _Section) -> Flaws:
     kind, pattern = section.kind, section.policy.pattern(section.kind.section)
     for name, resource in section.by_name.items() if pattern else ():
         if not re.search(pattern, name):
@@ -90,7 +90,7 @@ def _naming(section: _Section) -> Found:
             yield resource, f"{kind.name} {quote(name)} does not match {quote(pattern)}", now
 
 
-def _similar(section: _Section) -> Found:
+def _similar(section: _Section) -> Flaws:
     # What goes out of use needs no other name.
     similar = find_alike([name for name, resource in section.by_name.items() if not resource.is_deprecated])
     for name, others in similar.items():
@@ -102,25 +102,25 @@ def _similar(section: _Section) -> Found:
             yield resource, problem, merge if section.kind.merge else "keep one of them, or name them apart"
 
 
-def _owner(section: _Section) -> Found:
+def _owner(section: _Section) -> Flaws:
     if "owner" in section.kind.entry.model_fields:
         yield from ((r, f"{_call(section, r)} has no owner", "write `owner: TEAM`") for r in section.others if not r.owner)
 
 
-def _description(section: _Section) -> Found:
+def _description(section: _Section) -> Flaws:
     if "description" in section.kind.entry.model_fields:
         now = "write `description: WHAT IT MEANS`"
         yield from ((r, f"{_call(section, r)} has no description", now) for r in section.others if not r.description)
 
 
-def _dead(section: _Section) -> Found:
+def _dead(section: _Section) -> Flaws:
     places = join_words([count.where for count in section.kind.uses.counts], "or")
     for resource in (r for r in section.others if r.address in section.facts.dead and not r.used_by):
         problem = f"{_call(section, resource)} is dead: no {places} have it"
         yield resource, problem, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
 
 
-def _find_deprecated_use(section: _Section) -> Found:
+def _find_deprecated_use(section: _Section) -> Flaws:
     resources = section.manifest.resources
     leaving = {r.address: find_successor(resources, r) for r in section.others if r.is_deprecated}
     for resource in resources.values() if leaving else ():
@@ -140,13 +140,13 @@ def _find_line(resource: Resource, below: int) -> Mark:
     return Mark(resource.mark.file, resource.mark.line + below) if below else resource.mark
 
 
-def _find_unreplaced(section: _Section) -> Found:
+def _find_unreplaced(section: _Section) -> Flaws:
     for resource in (r for r in section.others if r.is_deprecated and r.successor is None and section.kind.retirement):
         now = f"write `{section.kind.retirement.successor}: NAME`" if section.kind.retirement else ""
         yield resource, f"{_call(section, resource)} is deprecated, and nothing is said to replace it", now
 
 
-def _find_done(section: _Section) -> Found:
+def _find_done(section: _Section) -> Flaws:
     when = "once that is so in every workspace of this manifest"
     for resource in (resource for resource in section.tombstones if resource.address in section.facts.tombstones):
         if resource.into:
@@ -170,7 +170,7 @@ class Rule:
     # What it asks for, in a sentence.
     text: str
     # What is amiss by it.
-    look: Callable[[_Section], Found]
+    look: Callable[[_Section], Flaws]
 
 
 RULES: Mapping[str, Rule] = MappingProxyType(

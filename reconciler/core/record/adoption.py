@@ -18,7 +18,7 @@ from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, ta
 
 
 def find_records(recorded: Recorded, kind: Kind, address: Address) -> Sequence[Record]:
-    """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
+    """The records of the things that an address means: as a manifest writes it, by the live id, or as the ledger shows it, in any case."""
     for spelling in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
         if records := recorded.records.under(kind.name, recorded.digests.thing(recorded.app_id, spelling)):
             return records
@@ -58,7 +58,7 @@ class Find:
 
     @property
     def is_taken(self) -> bool:
-        """Whether something becomes ours that was not."""
+        """Whether the adoption makes something ours that was not ours before."""
         return self.standing in (Standing.UNKNOWN, Standing.RECORDED) or self.links > 0
 
 
@@ -79,7 +79,7 @@ class Adoption:
 
 
 def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
-    """What is declared and live, but for what is in doubt, and what is declared as not being there."""
+    """An adoption of all that is declared: the live things that no doubt is about, and the tombstones of what is not there."""
     finds, records, omissions = [], [], Counter[str]()
     sides = take_stock(comparison.live, comparison.difference, (), comparison.live.pairs, comparison.manifest.policy.links)
     for address, resource in sorted(comparison.manifest.resources.items()):
@@ -115,13 +115,13 @@ def _adopt_one(writer: RecordWriter, resource: Resource, thing: Live, owners: Ow
 
 
 def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
-    """These things alone, without fields and links."""
+    """An adoption of these things alone, without their fields and links."""
     finds = tuple(_judge_named(writer.recorded, address, thing, owners) for address, thing in sorted(things.items()))
     return Adoption(finds, tuple(_write_named(writer, find) for find in finds if find.is_taken))
 
 
 def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
-    """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
+    """What the adoption of one named thing takes in. Its links that are recorded as ours stay ours, whoever touched them since."""
     find, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
     confirmations = sum(1 for _ in list_new_ties(None, record.links)) if record and find.standing is not Standing.FOREIGN else 0
     return replace(find, links=confirmations)

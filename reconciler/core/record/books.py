@@ -1,4 +1,4 @@
-"""Books: what a run writes into the ledger of what it made, left as it was, and found gone."""
+"""Books: the records that a run writes into the ledger, of what it made, of what it left as it was, and of what it found gone."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ class Books:
                 self.changed[record.name] = without_link(record, link.field, link.target_id)
 
     def read(self, name: Thing) -> Record | None:
-        """What stands of a thing."""
+        """The record of a thing as it stands now: what this run says of it, else what was recorded before; None where there is none."""
         return self.changed[name] if name in self.changed else self.comparison.recorded.records.get(name)
 
     def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
-        """What one outcome says of a thing, `now` being in Unix seconds: its record, its name where none is kept any more, or nothing."""
+        """Take in an outcome at `now`, in Unix seconds. Returns what to write: the record of the thing; its name, where its record goes;
+        None, where nothing changes."""
         if outcome.anew and isinstance(change, ThingChange):
             change = replace(change, action=Action.CREATE, id=None)
         kind, live_id = change.address.kind, change.id or outcome.id
@@ -66,8 +67,9 @@ class Books:
         return record
 
     def close(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> tuple[Iterator[Record], list[Thing]]:
-        """The records of all that is as declared, as far as they say something new, and the things that are gone; `as_declared` are the
-        live ids of what was so when the plan was made. Of many each record is made when it is asked for."""
+        """What the end of a run adds: the records of all that is as declared, where they say something new, and the things that are gone.
+        `as_declared` are the live ids of what was so when the plan was made. Each record is made when it is asked for, as there may be
+        many."""
 
         def list_records() -> Iterator[Record]:
             return self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
@@ -76,7 +78,8 @@ class Books:
         return self._add_watches(chain(self._correct(things_gone), list_records()), things_gone), things_gone
 
     def _add_rules(self, records: Iterable[Record], outcomes: Sequence[Outcome]) -> Iterator[Record]:
-        """These records, and those of what rules are about that were carried out: from now on people only come and go under them."""
+        """These records, and those of what the rules are about that were carried out: such a rule is not new any more, so that from now on
+        people only come and go under it."""
         comparison = self.comparison
         applied = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
         late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in applied}
@@ -114,7 +117,8 @@ class Books:
         return self._renew(records, carriers, watch)
 
     def _renew(self, records: Iterable[Record], names: Collection[Thing], renew: Callable[[Record], Record]) -> Iterator[Record]:
-        """These records, of which those of some things are renewed; what is not among them is added where that makes it another one."""
+        """These records, with `renew` put upon those of the named things. A named thing that is not among them is added where `renew`
+        changes its record."""
         names_left = dict.fromkeys(names)
         for record in records:
             if record.name in names:
@@ -176,8 +180,8 @@ class Books:
 
 
 def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:
-    """For each change, whether what it makes was seen not to be there before it was sent: a thing by a strong read of this run, a link by
-    its last look."""
+    """For each change, whether what it makes was seen to be missing before it was sent: a thing by a strong read of this run, a link by its
+    last look."""
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
     def is_proved(change: Change) -> bool:
@@ -209,7 +213,7 @@ def _link_record(writer: RecordWriter, before: Record | None, change: LinkChange
 
 
 def read_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
-    """What a reply showed instead of what it was sent; of a link, that it was not there a second time."""
+    """What a reply showed in place of the value that was sent. Of a link: None, where it was missing `again`."""
     if isinstance(outcome.change, LinkChange):
         return (None,) if again else ()
     before = next((field.before for field in outcome.change.fields if field.path == path), None)
@@ -236,7 +240,7 @@ def count_outcomes(outcomes: Sequence[Outcome]) -> Counter[str]:
 
 
 def bind(change: Change, ids: Mapping[Address, str]) -> Change:
-    """A change with the ids that became known on the way."""
+    """A change with the ids that became known while the run made things."""
     if isinstance(change, LinkChange):
         return replace(change, id=change.id or ids.get(change.address), target_id=change.target_id or ids.get(change.target))
     return change

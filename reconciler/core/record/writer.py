@@ -38,7 +38,7 @@ class RecordWriter:
     file: Callable[[str], str]
 
     def make_blank(self, address: Address, live_id: str, file: str) -> Record:
-        """A record of a thing of which nothing was known."""
+        """A record of a thing that the ledger did not know."""
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
         # Nobody asks it of the many: people, and what they belong to.
@@ -46,12 +46,12 @@ class RecordWriter:
         return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run, since=since)
 
     def _begin(self, change: Change, live_id: str) -> Record:
-        """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
+        """A record of a thing that the ledger did not know. It is ours where an earlier run sent its create and never got the answer."""
         owned = change.action is not Action.CREATE and self.recorded.has_lost_create(change.address)
         return replace(self.make_blank(change.address, live_id, change.mark.file), owned=owned)
 
     def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
-        """The record of a thing after a change of it that was done; None where it is gone, and nobody wrote that it is to be."""
+        """The record of a thing after a change of it that was done. None where the thing is gone and no entry says that it has to be."""
         if change.action is Action.DELETE:
             return self._record_end(before, change, is_deletion=True) if change.mark.line else None
         if change.action is Action.ARCHIVE:
@@ -85,7 +85,7 @@ class RecordWriter:
         return without_link(record, change.link.field, target_id)
 
     def record_deletion(self, record: Record) -> Record:
-        """The record of a thing of which Intercom said that it was deleted."""
+        """The record of a thing that Intercom said it deleted."""
         return replace(record, deleted=True, run=self.run)
 
     def record_declared(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
@@ -183,7 +183,8 @@ class RecordWriter:
 
 
 def _read_governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
-    """The policies under which lists are the authority over their links: those that the entry writes are so under this one, or no more."""
+    """The policies under which a list decides about its links, by list. Those of the lists that the entry writes are `policy`, or none
+    where that lets lists decide nothing."""
     policies = {link: one for link, one in record.policies.items() if link not in resource.links}
     return policies | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else policies
 
@@ -212,7 +213,7 @@ class Sides:
     cut_lists: Container[tuple[LinkName, str]] = ()
 
     def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
-        """Whether a link is there, as far as the whole list was seen."""
+        """Whether a link may be there: it was seen, or the list that would show it was not read as a whole."""
         unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut_lists
         return unseen or self.is_linked(link, source_id, target_id)
 
@@ -222,7 +223,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class _Links:
-    """Links that change; whoever has the same ones as others shares a set with them until theirs do."""
+    """The links of many sources. Sources with the same links share one set, until the links of one of them change."""
 
     # The other ends, by list and source.
     ends: dict[LinkName, dict[str, Set[str]]]
@@ -230,7 +231,7 @@ class _Links:
     own: dict[tuple[LinkName, str], set[str]]
 
     def change(self, link: LinkName, source_id: str) -> set[str]:
-        """The other ends of a source, which may be changed."""
+        """The other ends of a source's links, as a set of its own that may be changed."""
         ends = self.ends.setdefault(link, {})
         if (link, source_id) not in self.own:
             ends[source_id] = self.own[link, source_id] = set(ends.get(source_id, ()))
@@ -238,7 +239,7 @@ class _Links:
 
 
 def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
-    """How things stand: the live side with what was done since, and what separates it still from what is declared."""
+    """How things stand after a run: the live side with what was done since, and what still separates it from what is declared."""
     by_subject = {o.change.subject: o for o in outcomes if o.status in DONE}
     # What is made in two turns is done when both are.
     for o in outcomes:
@@ -268,7 +269,7 @@ def _carry_over(links: _Links, change: LinkChange, outcome: Outcome | None, ids:
 
 
 def record_live(writer: RecordWriter, manifest: Manifest, sides: Sides, read: Callable[[Thing], Record | None]) -> Iterator[Record]:
-    """The records of all that is declared and live, where they say something new; `read` shows what stands."""
+    """The records of all that is declared and live, where they say something new. `read` gives the record that a thing has now."""
     for address, resource in manifest.resources.items():
         live_id = sides.ids.get(address)
         if live_id is None or resource.is_gone:

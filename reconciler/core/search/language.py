@@ -78,7 +78,7 @@ Expression = Condition | Group
 
 
 class Wrong(Usage):
-    """A condition that says nothing, or nothing that can be asked."""
+    """A condition that cannot be read, or that nothing can answer."""
 
     def __init__(self, column: int, what: str) -> None:
         super().__init__(f"--where, column {column}: {what}")
@@ -87,13 +87,13 @@ class Wrong(Usage):
 
 
 def wrong(column: int, what: str) -> Wrong:
-    """The one sentence that says where the text is wrong, and how."""
+    """The error that says at which column the text is wrong, and how."""
     return Wrong(column, what)
 
 
 # ── text → conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def parse(text: str) -> Expression:
-    """What the text says. Raises Usage, with the column, where it says nothing."""
+    """The conditions that a text says. Raises Usage with the column where it cannot be read."""
     reader = _Reader(text)
     expression = reader.either()
     reader.end()
@@ -134,7 +134,7 @@ class _Reader:
             self.at += 1
 
     def next(self, pattern: str) -> str | None:
-        """What matches here, if anything; moves behind it."""
+        """What matches the pattern here, or None; moves behind it."""
         self.blanks()
         match = re.compile(pattern, re.IGNORECASE).match(self.text, self.at)
         if match is None:

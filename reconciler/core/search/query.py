@@ -111,12 +111,12 @@ def asks_for_dates(expression: Expression, fields: Fields) -> bool:
 
 
 def list_prefixes(kind: Kind) -> Mapping[str, str]:
-    """The beginnings of the names whose types only live things know, and the kind of these things."""
+    """The beginnings of field names whose types only live things know, each with the kind of these things."""
     return {f"{name}.": field.typed_by for name, field in kind.fields.items() if field.merged and field.typed_by}
 
 
 def list_days(expression: Expression) -> list[int]:
-    """How many days before today its relative times are, each once."""
+    """The numbers of days before today that its relative times mean, each once."""
     words = (word for condition in list_conditions(expression) for word in condition.values)
     return sorted({word.days_ago for word in words if word.days_ago is not None})
 

@@ -54,7 +54,7 @@ class Part:
         return address_by(self.kind.name, self.by, self.key)
 
     def claim(self, path: str, value: Any) -> None:
-        """A value that is to be there."""
+        """Set a value that is to be there; `path` may lead into a map, as in `custom_attributes.plan`."""
         name, dot, key = path.partition(".")
         if dot and name in self.kind.fields:
             self.fields.setdefault(name, {})[key] = value
@@ -64,7 +64,7 @@ class Part:
 
 
 class Draft:
-    """What is found out on the way. Things go by the ids that they had when the run began."""
+    """What is worked out of an undo, step by step. A thing goes by the id that it had when the run began."""
 
     def __init__(
         self, kinds: Kinds, preimage: Preimage, live: Snapshot, recorded: Recorded, carried: Mapping[Thing, Carried] = NOTHING
@@ -88,7 +88,7 @@ class Draft:
         self.notes.append(Note(LOST, text, address, self.mark))
 
     def note_hidden(self, address: Address, what: str) -> None:
-        """Something that was kept and cannot be read here."""
+        """Note that something was kept and cannot be read here."""
         self.note_loss(address, f"{what} {ENCRYPTED if self.preimage.keys else ELSEWHERE}")
         self.hidden.append(self.notes[-1])
 

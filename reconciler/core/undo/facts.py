@@ -20,7 +20,7 @@ from reconciler.errors import Mark
 
 
 class Effect(Enum):
-    """What became of a kept change. MET: what it was to make was there. Where its answer was lost nobody knows, so what is live says it."""
+    """What became of a kept change. MET: what it was to make was there already. LOST: its answer never came, so what is live decides."""
 
     DONE = "done"
     MET = "met"
@@ -67,7 +67,7 @@ def read_done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ..
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[DoneChange]) -> tuple[Manifest, Mapping[str, Set[str]]]:
-    """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
+    """What must be read of the workspace: a manifest of all that has a name, and by kind the live ids of the rest."""
     mark = Mark(f"run {preimage.run}")
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
@@ -86,7 +86,7 @@ def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[Done
 
 
 def make_manifest(preimage: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
-    """A manifest under the name of a run, for its workspace, held to the limits that it was held to."""
+    """A manifest under the name of a run and for its workspace, with the limits that the run was held to."""
     policy = Policy(links="additive", limits=Limits(**preimage.limits))
     return Manifest(resources, policy, preimage.name, Pin(preimage.app_id, preimage.region))
 

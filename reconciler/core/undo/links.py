@@ -42,7 +42,7 @@ def _find_end(draft: Draft, change: KeptChange, end: End) -> Thing:
 
 
 def _must_stay(draft: Draft, link: LinkName, thing: Thing, target: Thing) -> bool:
-    """Whether a link stays that the run made: with the whole of its source, or because another name has it too."""
+    """Whether a link that the run made stays: because the whole of its source stays, or because another `name:` has it too."""
     source, end = draft.part(*thing), draft.part(*target)
     if source is None or end is None:
         return False

@@ -93,8 +93,8 @@ def read_sealed(shared: Any) -> str:
 
 
 def join_preimage(run: str, shared: Any, private: Any, kinds: Kinds) -> Preimage:
-    """The pre-image of a run from its documents; of the private one may be nothing here. Raises ValueError for what this release does not
-    write, and for documents of another run."""
+    """The pre-image of a run from its two documents; the private one is None where it is not on this machine. Raises ValueError for a form
+    that this release does not write, and for documents of another run."""
     _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
     preimage = _SHARED.validate_python(shared)
     rest = _PRIVATE.validate_python(private) if private else None
@@ -108,7 +108,7 @@ def join_preimage(run: str, shared: Any, private: Any, kinds: Kinds) -> Preimage
 
 
 def hides_values(preimage: Preimage, kinds: Kinds) -> bool:
-    """Whether values are missing in it, which are kept elsewhere. Whoever is a person goes by the id."""
+    """Whether values of it are missing here, which are kept elsewhere. People go by their ids, so their names do not count."""
     nameable = (change for change in preimage.kept_changes if not kinds[change.source.kind].person)
     values = (value for change in preimage.kept_changes for value in (*chain.from_iterable(change.fields.values()), *change.had.values()))
     return any(change.key is HIDDEN for change in nameable) or any(value is HIDDEN for value in values)

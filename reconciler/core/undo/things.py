@@ -57,7 +57,7 @@ def _is_ours(draft: Draft, name: Address, thing: Live) -> bool:
 
 
 def _is_as_left(draft: Draft, kind: Kind, change: KeptChange, thing: Live, address: Address, run_name: Address) -> bool:
-    """Whether a thing has still all that the run gave it, which called it `run_name`; a note where it has not."""
+    """Whether a thing still has all that the run gave it; a note where it has not. `run_name` is the address by which the run called it."""
     values = [(path, move.after) for path, move in change.fields.items() if move.after not in (None, HIDDEN)]
     other = [path for path, after in values if not field_at(kind, path).same(live_value(thing, path), after)]
     if other:
@@ -145,7 +145,8 @@ def _make_anew(draft: Draft, kind: Kind, change: KeptChange, name: Address) -> P
 
 
 def _bring_back(draft: Draft, kind: Kind, change: KeptChange) -> None:
-    """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
+    """Whoever was archived becomes live again. Of a kind that is listed as a whole, the thing lies in the archive and is seen there; of
+    others nobody can see it."""
     if kind.whole:
         draft.part(kind.name, change.source.id)
     elif change.source.id:

@@ -26,7 +26,7 @@ from reconciler.core.undo.values import leave_contested
 
 
 def name_change(change: Change, live: Snapshot) -> Change:
-    """A change of whom it calls by an id, with what a manifest would call them."""
+    """The same change. One that calls somebody by an id has a remark with what a manifest would call them."""
     thing = live.of(change.address)
     if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
         return change
@@ -34,7 +34,7 @@ def name_change(change: Change, live: Snapshot) -> Change:
 
 
 def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
-    """The planned changes at places that changed since."""
+    """A line for each planned change whose place changed since the run."""
     places = {(show_address(address, app_id), path) for address, path in skipped}
     return [
         f"{change['action']} {change['address']}: is not as the run left it any more"
@@ -44,7 +44,7 @@ def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str
 
 
 def list_unreadable(plan: PlanDocument, unreadable: Sequence[Note], app_id: str) -> list[Note]:
-    """What cannot be read here, and could be where a plan was made."""
+    """The notes on what cannot be read here, and could be read where the plan was made."""
     noted_before = {(note["address"], note["message"]) for note in plan["notes"]}
     return [note for note in unreadable if note.address and (show_address(note.address, app_id), note.message) not in noted_before]
 
@@ -73,8 +73,8 @@ def plan_undo(
     recorded: Recorded,
     carried: Mapping[Thing, Carried] = NOTHING,
 ) -> Undo:
-    """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
-    the ids of whoever carries what was made for good, None where that cannot be read."""
+    """What a run did, turned around, as far as it still stands. Notes say what changed since and what cannot come back. `carried` are the
+    ids of who carries a thing that only a deletion unmakes; None where that cannot be read."""
     draft = Draft(kinds, preimage, live, recorded, carried)
     draft.touched.update((change.source.kind, str(change.source.id)) for change, _ in kept_changes if change.link is None)
     for change, _ in kept_changes:
@@ -89,7 +89,8 @@ def plan_undo(
 
 
 def _merge_turns(kept_changes: Sequence[DoneChange]) -> Iterator[DoneChange]:
-    """The changes, with what was made in several turns as one: from what a field was first to what it is in the end."""
+    """The changes of the run. Where several of them wrote one field, the last one goes from what the field was first to what it is in the
+    end."""
     first: dict[tuple[Thing, str], Any] = {}
     last = {
         (change.source.kind, change.source.id, path): i

@@ -8,7 +8,8 @@ from reconciler.core.undo.draft import Draft, Part
 
 
 def leave_contested(draft: Draft) -> None:
-    """Unique values that somebody else has now and keeps cannot be given back; who does not get one keeps another in turn."""
+    """Take out the unique values that somebody else has now and keeps, as they cannot be given back. Whoever gets no value back keeps the
+    one they have, which may stop another one in turn."""
     while fields := [(part, path) for part in draft.parts.values() for path in part.fields if _is_kept(draft, part, path)]:
         for part, path in fields:
             del part.fields[path]
@@ -18,7 +19,8 @@ def leave_contested(draft: Draft) -> None:
 
 
 def _is_kept(draft: Draft, part: Part, path: str) -> bool:
-    """Whether another one holds a unique value: anybody where all can be seen, else somebody to whom the run gave it."""
+    """Whether another thing keeps a unique value. Where all things of the kind are read, any of them counts; else only those to which the
+    run gave it."""
     kind, identity, value = part.kind, part.kind.identity.get(path), part.fields[path]
     if identity is None or value is None or part.id is None:
         return False

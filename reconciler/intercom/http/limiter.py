@@ -86,8 +86,8 @@ class Limiter:
                 self._turn.notify()
 
     def leave(self, status: int | None = None, headers: Mapping[str, str] = NO_HEADERS, took: float = 0.0) -> float:
-        """One call is over, after `took` seconds; `status` is None when no answer came. The answer is for how many seconds a 429 holds
-        back this call alone: `hold` it so long."""
+        """One call is over, after `took` seconds; `status` is None when no answer came. Returns for how many seconds a 429 holds back this
+        call alone: `hold` it that long."""
         with self._turn:
             self._turn.notify()
             now = self._monotonic()
