@@ -121,5 +121,5 @@ def rows(bench: Bench) -> Iterator[Row]:
         cpu = median(plan.cpu for plan in plans)
         points.append((size, cpu))
         yield Row("plan from CSV, all as declared", size, cpu, "CPU s")
-        yield Row("its memory", size, median(plan.peak for plan in plans), "MiB", 2048 if size == LISTS[-1] else None)
+        yield Row("its memory, from CSV", size, median(plan.peak for plan in plans), "MiB", 2048 if size == LISTS[-1] else None)
     yield Row("plan from CSV grows", points[-1][0], exponent(points), "exponent", 1.1)
