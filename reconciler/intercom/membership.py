@@ -19,7 +19,7 @@ from reconciler.core.model.route import fill
 from reconciler.core.model.rule import Membership, Rule
 from reconciler.core.search import query as where
 from reconciler.core.search.filter import holds
-from reconciler.core.search.language import Expression, list_conditions, parse, wrong
+from reconciler.core.search.language import Expression, Wrong, list_conditions, parse
 from reconciler.errors import Mark
 from reconciler.intercom import routes
 from reconciler.intercom.http.errors import HttpError
@@ -272,4 +272,4 @@ def _refuse_circle(kind: Kind, expression: Expression | None, target_id: str | N
     fields = kind.search.fields if kind.search else {}
     for condition in list_conditions(expression) if expression else ():
         if condition.field in fields and fields[condition.field].type == "tag_id" and target_id in [word.text for word in condition.values]:
-            raise wrong(condition.column, f"{condition.field} {target_id} is what this rule itself decides about; write another condition")
+            raise Wrong(condition.column, f"{condition.field} {target_id} is what this rule itself decides about; write another condition")

@@ -78,17 +78,12 @@ Expression = Condition | Group
 
 
 class Wrong(Usage):
-    """A condition that cannot be read, or that nothing can answer."""
+    """A condition that cannot be read, or that nothing can answer. The message says at which column the text is wrong, and how."""
 
     def __init__(self, column: int, what: str) -> None:
         super().__init__(f"--where, column {column}: {what}")
         # Where it is wrong, from 1; and how.
         self.column, self.what = column, what
-
-
-def wrong(column: int, what: str) -> Wrong:
-    """The error that says at which column the text is wrong, and how."""
-    return Wrong(column, what)
 
 
 # ── text → conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -151,7 +146,7 @@ class _Reader:
     def end(self) -> None:
         self.blanks()
         if self.at < len(self.text):
-            raise wrong(self.column, f"expected `and`, `or` or the end, found {self.rest()}; put quotes around a value of several words")
+            raise Wrong(self.column, f"expected `and`, `or` or the end, found {self.rest()}; put quotes around a value of several words")
 
     def either(self) -> Expression:
         parts = [self.both()]
@@ -172,10 +167,10 @@ class _Reader:
             return self.condition()
         self.open += 1
         if self.open > MOST_PARENTHESES:
-            raise wrong(start, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
+            raise Wrong(start, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
         group = self.either()
         if not self.next(r"\)"):
-            raise wrong(start, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
+            raise Wrong(start, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
         self.open -= 1
         return group
 
@@ -194,7 +189,7 @@ class _Reader:
             return quotation
         name = self.next(rf"[^\s(),'\"{re.escape(SIGNS)}]+") or ""
         if not name or name.lower() in ("and", "or"):
-            raise wrong(column, f"expected a field, as in `role = user`, found {quote_visibly(name) if name else self.rest()}")
+            raise Wrong(column, f"expected a field, as in `role = user`, found {quote_visibly(name) if name else self.rest()}")
         # The second part of a name may have blanks in it: custom_attributes."paid seats".
         return name + (self.quotation() or "") if name.endswith(".") else name
 
@@ -207,18 +202,18 @@ class _Reader:
         if signs in KNOWN:
             return signs
         text = quote_visibly(signs) if signs else self.rest()
-        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {text}; write one of {' '.join(KNOWN)}")
+        raise Wrong(column, f"expected an operator after {quote_visibly(field)}, found {text}; write one of {' '.join(KNOWN)}")
 
     def many(self) -> tuple[Word, ...]:
         self.blanks()
         start = self.column
         if not self.next(r"\("):
-            raise wrong(start, f"expected a list like (a, b), found {self.rest()}")
+            raise Wrong(start, f"expected a list like (a, b), found {self.rest()}")
         values = [self.value()]
         while self.next(","):
             values.append(self.value())
         if not self.next(r"\)"):
-            raise wrong(self.column, f"expected `,` or `)` in the list, found {self.rest()}")
+            raise Wrong(self.column, f"expected `,` or `)` in the list, found {self.rest()}")
         return tuple(values)
 
     def value(self) -> Word:
@@ -227,11 +222,11 @@ class _Reader:
         if quotation is not None:
             return Word(quotation, True, column)
         if self.next(r"\("):
-            raise wrong(column, "a list stands only after in and not-in")
+            raise Wrong(column, "a list stands only after in and not-in")
         word = self.next(r"[^\s(),'\"]+")
         if not word or word.lower() in ("and", "or"):
             text = quote_visibly(word) if word else self.rest()
-            raise wrong(column, f"expected a value, found {text}; put quotes around a value that looks like that")
+            raise Wrong(column, f"expected a value, found {text}; put quotes around a value that looks like that")
         days = _DAYS.fullmatch(word)
         if days and self.next(r"ago(?![^\s(),'\"])"):
             return Word(f"{word} ago", False, column, int(days[1]))
@@ -244,6 +239,6 @@ class _Reader:
             return None
         match = re.compile(rf"{mark}((?:[^\\{mark}]|\\.)*){mark}", re.DOTALL).match(self.text, self.at)
         if match is None:
-            raise wrong(self.column, "the quote that opens here is not closed")
+            raise Wrong(self.column, "the quote that opens here is not closed")
         self.at = match.end()
         return re.sub(r"\\(['\"\\])", r"\1", match[1])

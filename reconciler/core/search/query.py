@@ -35,8 +35,8 @@ from reconciler.core.search.language import (
     Group,
     Joint,
     Word,
+    Wrong,
     list_conditions,
-    wrong,
 )
 from reconciler.errors import Usage
 
@@ -140,7 +140,7 @@ def _refuse_nested(group: Group) -> None:
     """A group inside a group holds conditions only, and not too many of them."""
     for part in group.parts:
         if isinstance(part, Group):
-            raise wrong(part.column, f"Intercom's search has {DEPTH} levels of and/or, this is one more; multiply it out, or use in (…)")
+            raise Wrong(part.column, f"Intercom's search has {DEPTH} levels of and/or, this is one more; multiply it out, or use in (…)")
     if len(group.parts) > WIDTH:
         raise _too_many(group, WIDTH)
 
@@ -150,7 +150,7 @@ def _too_many(group: Group, most: int) -> Usage:
     same = {(c.field, c.operator) for c in conditions}
     advice = f"write {conditions[0].field} in (…)" if _is_choice(group, same) else "ask twice"
     word = group.joint.lower()
-    return wrong(group.column, f"{len(group.parts)} conditions stand in one chain of `{word}`, Intercom takes {most} here; {advice}")
+    return Wrong(group.column, f"{len(group.parts)} conditions stand in one chain of `{word}`, Intercom takes {most} here; {advice}")
 
 
 def _is_choice(group: Group, same: set[tuple[str, str]]) -> bool:
@@ -187,7 +187,7 @@ class _Compiler:
     def query(self, condition: Condition) -> Query:
         field = self._field_of(condition)
         if condition.operator not in OPERATORS.get(field.type, KNOWN):
-            raise wrong(condition.operator_column, _explain_operator(condition, field.type))
+            raise Wrong(condition.operator_column, _explain_operator(condition, field.type))
         values = list(dict.fromkeys(self._value(condition, field, word) for word in condition.values))
         if field.type == "boolean" and condition.operator in LISTS:
             return _compile_flags(condition, values)
@@ -197,13 +197,13 @@ class _Compiler:
     def _field_of(self, condition: Condition) -> Searched:
         field = self.fields.get(condition.field)
         if field is None:
-            raise wrong(
+            raise Wrong(
                 condition.column, f"there is no field {quote_visibly(condition.field)} to search by{_suggest(condition.field, self.fields)}"
             )
         if field.since > self.version:
-            raise wrong(condition.column, f"{condition.field} can be searched from version {field.since} on, this is {self.version}")
+            raise Wrong(condition.column, f"{condition.field} can be searched from version {field.since} on, this is {self.version}")
         if field.type and field.type not in OPERATORS:
-            raise wrong(condition.column, f"{condition.field} is of the type {quote_visibly(field.type)}, by which nothing can be searched")
+            raise Wrong(condition.column, f"{condition.field} is of the type {quote_visibly(field.type)}, by which nothing can be searched")
         return field
 
     def _value(self, condition: Condition, field: Searched, word: Word) -> Any:
@@ -214,7 +214,7 @@ class _Compiler:
             if field.values and condition.operator in ("=", "!=", *LISTS) and value not in field.values:
                 raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(field.values)}")
         except ValueError as error:
-            raise wrong(word.column, f"{condition.field}: {error}") from None
+            raise Wrong(word.column, f"{condition.field}: {error}") from None
         return value
 
     def _read(self, field: Searched, word: Word) -> Any:
@@ -249,7 +249,7 @@ def _check_null(condition: Condition, type: str) -> None:
 def _compile_flags(condition: Condition, values: list[Any]) -> Query:
     """Intercom's description has no lists of true and false; one of them is a plain comparison, and both say nothing."""
     if len(values) > 1:
-        raise wrong(condition.values[0].column, f"{condition.field}: true and false are all there is; leave this condition out")
+        raise Wrong(condition.values[0].column, f"{condition.field}: true and false are all there is; leave this condition out")
     return {"field": condition.field, "operator": ONE_OF_LIST[condition.operator], "value": values[0]}
 
 
