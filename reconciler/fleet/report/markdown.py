@@ -4,6 +4,7 @@ foreign text inert."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 
@@ -30,6 +31,8 @@ from reconciler.report.words import cut
 MARKER = "<!-- reconciler:fleet -->"
 # Bytes: under 60 kB, with room for a line of the pipeline's own.
 LONGEST = 59_000
+# Of that, so many at most are for reasons where there are plans too.
+REASONS = 45_000
 # So many plans stand open; more are folded.
 OPEN = 20
 
@@ -37,7 +40,7 @@ OPEN = 20
 def render(view: View, head: str = "") -> str:
     """The whole comment. It says what is left out of it."""
     room = LONGEST - size_of(_top(view, head, 10**9))
-    text, hidden = lay_out(room, [*_blocks(view)])
+    text, hidden = lay_out(room, *_ranks(view))
     return _top(view, head, hidden) + text
 
 
@@ -55,17 +58,22 @@ def _top(view: View, head: str, hidden: int) -> str:
     return "\n".join(filter(None, parts))
 
 
-def _blocks(view: View) -> Iterator[Block]:
-    """A part for each state, the failed first."""
+def _ranks(view: View) -> tuple[Sequence[Block], Sequence[Block]]:
+    """A part for each state, the failed first. Reasons take the room that they need, as far as some is left for plans."""
+    amiss, plans = list[Block](), list[Block]()
     for state, members in groupby(group_alike(view), key=lambda group: group.state):
         groups = list(members)
         number = describe_number([one for group in groups for one in group.members])
         if state in AMISS:
-            yield Block(f"\n#### {state.capitalize()}: {number}\n\n", partial(map, _reason, groups), more="- and {left:,} more reasons\n")
+            head = f"\n#### {state.capitalize()}: {number}\n\n"
+            amiss.append(Block(head, partial(map, _reason, groups), more="- and {left:,} more reasons\n"))
             continue
         opening = "" if len(groups) > OPEN else " open"
         head = f"\n<details{opening}><summary>{state.capitalize()}: {number}</summary>\n\n<pre>\n"
-        yield Block(head, partial(_plans, groups, view), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n")
+        plans.append(Block(head, partial(_plans, groups, view), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n"))
+    if plans:
+        amiss = [replace(block, most=REASONS // len(amiss)) for block in amiss]
+    return amiss, plans
 
 
 def _reason(group: Group) -> str:

@@ -136,6 +136,20 @@ def test_a_comment_is_short_though_each_of_5000_failed_for_its_own_reason() -> N
     assert f"- **Not all of it fits here:** {5_000 - named:,} lines are left out; the HTML report is complete\n" in comment
 
 
+def test_300_reasons_stand_there_whole_though_4000_plans_differ() -> None:
+    shapes = {f"{at:012x}": tuple(Line("create", f"tag/{at}-{n}") for n in range(1 + at % 3)) for at in range(4_000)}
+    planned = [One(f"p{at:04}", "eu", "rest", State.DONE, 2, f"{at % 4_000:012x}") for at in range(4_700)]
+    comment = markdown(replace(a_view(*planned, *different(300).workspaces), shapes=shapes), HEAD)
+    assert len(comment.encode("utf-8")) <= LONGEST
+    assert comment.count("\n- **1 workspace** (1): the host ") == 300
+    assert "more reasons" not in comment
+    left = 4_000 - comment.count("\n    shape ")
+    assert f"… and {left:,} more, which are left out here\n" in comment
+    assert f"- **Not all of it fits here:** {left:,} lines are left out; the HTML report is complete\n" in comment
+    assert 4_000 - left > 100
+    assert comment.index("the host ") < comment.index("create tag/0-0")
+
+
 def test_reasons_and_plans_share_the_room_and_what_failed_comes_first() -> None:
     shapes = {f"{at:012x}": tuple(Line("create", f"tag/\U0001f331{at}-{n}") for n in range(20)) for at in range(600)}
     planned = [One(f"p{at:04}", "eu", "rest", State.DONE, 2, shape) for at, shape in enumerate(shapes)]
