@@ -204,6 +204,7 @@ def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_
 @RUN
 @FLEET
 @FORMAT
+@REPORTS
 @JOBS
 @gather(fleet_options=FleetOptions)
 def resume(run: str, fleet_options: FleetOptions) -> int:
@@ -244,6 +245,7 @@ def stop(run: str, file: Path) -> None:
 @click.option("--shape", metavar="SHAPE", help="Only the plans of this shape; needs --up-to.")
 @click.option("--up-to", "most", metavar="N:PEOPLE", help="Refuse where more workspaces have it, or more people lose something by it.")
 @FORMAT
+@REPORTS
 @JOBS
 @gather(fleet_options=FleetOptions)
 def approve(run: str, fleet_options: FleetOptions, shape: str | None, most: str | None) -> int:
@@ -353,10 +355,10 @@ def _finish(host: Host, run: str, fleet_options: FleetOptions) -> int:
 def _run(host: Host, run: str, fleet_options: FleetOptions) -> View:
     """Run a rollout, with progress on stderr. Raises Interrupted where a signal stopped it."""
     from reconciler.fleet.running import run_to_end
-    from reconciler.fleet.view import view_rollout
+    from reconciler.fleet.view import count_workspaces, view_rollout
     from reconciler.report.progress import progress
 
-    total = len(view_rollout(host.store, host.fleet, run).workspaces)
+    total = count_workspaces(host.store, run)
     _say(f"rollout {run}: {total:,} {'workspace' if total == 1 else 'workspaces'}")
     collect_again()
     with progress(sys.stderr, label="workspaces") as bar, stoppable(Stop()) as stop:

@@ -93,6 +93,12 @@ def view_rollout(store: Store, fleet: Fleet, rollout: str) -> View:
     return View(fleet.name, rollout, row.verb, row.phase, row.reason, workspaces, shapes, row.started, row.ended)
 
 
+def count_workspaces(store: Store, rollout: str) -> int:
+    """How many workspaces a rollout has."""
+    with store.reading() as connection:
+        return connection.scalar(select(func.count()).where(RUNS.c.rollout == rollout)) or 0
+
+
 def _one(run: Row[Any], wave: str | None, verb: Verb) -> One:
     drifted = run.exit == 2 if verb == Verb.DRIFT and run.state == State.DONE else None
     told = (run.exit, run.shape, run.changes, run.people, run.calls, run.reason, drifted, run.ended)

@@ -11,7 +11,7 @@ import os
 import platform
 from pathlib import Path
 
-from tests.bench import calls, growth, limits, octo, processor, routes, serving, startup
+from tests.bench import calls, fleet, growth, limits, octo, processor, routes, serving, startup
 from tests.bench.apart import Starter
 from tests.bench.table import Bench, Part, head, line
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Part] = {
     "route": routes.rows,
     "together": routes.rows_together,
     "lies": routes.rows_of_lies,
+    "fleet": fleet.rows,
 }
 
 

@@ -8,11 +8,12 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from tests import ROOT
@@ -39,16 +40,31 @@ class Starter:
     # The Python that is started.
     python: str = sys.executable
 
-    def run(self, arguments: Sequence[str], folder: Path) -> Spent:
+    def run(self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Spent:
         """Python with these arguments, to its end, which is to be a good one."""
+        with self.beside(arguments, folder, environ, None) as spent:
+            pass
+        return spent[0]
+
+    @contextmanager
+    def beside(
+        self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str], ends_with: int | None = signal.SIGTERM
+    ) -> Iterator[list[Spent]]:
+        """Python with these arguments, which afterwards is sent a signal, or ends by itself; then it has spent what the list holds."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as out, open(os.devnull) as nothing:
-            pid = self._start(arguments, folder, nothing.fileno(), out.fileno())
-            _, status, usage = os.wait4(pid, 0)
+            pid = self._start(arguments, folder, nothing.fileno(), out.fileno(), environ)
+            spent: list[Spent] = []
+            try:
+                yield spent
+            finally:
+                if ends_with is not None:
+                    os.kill(pid, ends_with)
+                _, status, usage = os.wait4(pid, 0)
             out.seek(0)
             said = out.read()
         if code := os.waitstatus_to_exitcode(status):
             raise SystemExit(f"{' '.join(arguments)} ended with {code}\n{said}")
-        return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said)
+        spent.append(Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said))
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of a module returns in a process of its own; both ways as JSON."""
@@ -70,15 +86,17 @@ class Starter:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def _start(self, arguments: Sequence[str], folder: Path, stdin: int, out: int) -> int:
+    def _start(
+        self, arguments: Sequence[str], folder: Path, stdin: int, out: int, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> int:
         pid = os.fork()
         if pid == 0:
-            self._become(arguments, folder, (stdin, out, out))
+            self._become(arguments, folder, (stdin, out, out), environ)
         return pid
 
-    def _become(self, arguments: Sequence[str], folder: Path, streams: Sequence[int]) -> NoReturn:
-        environ = {"INTERCOM_ACCESS_TOKEN": "sandbox", "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
-        os.environ.update(environ)
+    def _become(self, arguments: Sequence[str], folder: Path, streams: Sequence[int], environ: Mapping[str, str]) -> NoReturn:
+        ours = {"INTERCOM_ACCESS_TOKEN": "sandbox", "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
+        os.environ.update({**ours, **environ})
         # A process that compiles all that it imports is not what anybody has.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.chdir(folder)

@@ -13,12 +13,12 @@ from tests.processes.rounds import Tally, arena
 
 
 @contextmanager
-def cluster(programs: Path) -> Iterator[postgres.Cluster]:
-    """A PostgreSQL of its own, gone afterwards."""
+def cluster(programs: Path, **settings: str) -> Iterator[postgres.Cluster]:
+    """A PostgreSQL of its own with such settings, gone afterwards."""
     # The path of a socket has at most 107 bytes: man 7 unix.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     try:
-        with postgres._started(programs, folder) as server:
+        with postgres._started(programs, folder, **settings) as server:
             assert server.stdin
             yield postgres._reached(server, folder)
             server.stdin.close()

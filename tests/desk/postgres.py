@@ -103,7 +103,7 @@ def _user() -> str | None:
     return "nobody"
 
 
-def _started(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
+def _started(programs: Path, folder: Path, **more: str) -> subprocess.Popen[bytes]:
     user, data = _user(), folder / "data"
     if user:
         shutil.chown(folder, user)
@@ -111,7 +111,7 @@ def _started(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
     made = ["--auth=trust", "--username=postgres", "--no-sync", "--no-locale", "--encoding=UTF8"]
     subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *made], check=True, capture_output=True, cwd=folder, timeout=100, **who)
     (data / "pg_hba.conf").write_text(_ACCESS)
-    settings = _FAST | {"listen_addresses": "127.0.0.1", "port": str(_free_port()), "unix_socket_directories": str(folder)}
+    settings = _FAST | {"listen_addresses": "127.0.0.1", "port": str(_free_port()), "unix_socket_directories": str(folder)} | more
     (folder / "port").write_text(settings["port"])
     server = [str(programs / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
     with open(folder / "log", "wb") as log:

@@ -46,11 +46,11 @@ def test_reports_of_what_is_planned_applied_and_known(fleet: FleetDesk) -> None:
     assert [json.loads(line)["app_id"] for line in (fleet.folder / "drift.ndjson").read_text().splitlines()] == [first, second, third]
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "drift", "status"])
+@pytest.mark.parametrize("verb", ["plan", "apply", "drift", "status", "resume R", "approve R"])
 @pytest.mark.parametrize(
     ("report", "told"),
     [("pdf=x", "write FORMAT=FILE, with one of html, json, markdown, ndjson, text"), ("html=no/x.html", "the folder does not exist")],
 )
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_read(verb: str, report: str, told: str, fleet: FleetDesk) -> None:
-    assert fleet(verb, "--report", report) == 64
+    assert fleet(*verb.split(), "--report", report) == 64
     assert told in fleet.err

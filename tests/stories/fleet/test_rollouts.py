@@ -216,6 +216,36 @@ def test_a_wave_that_asks_waits_for_people(fleet: FleetDesk) -> None:
     assert fleet.written() == {"ws000", "ws001"}
 
 
+def test_plans_are_approved_by_shape_and_one_that_moved_meanwhile_waits_again(fleet: FleetDesk) -> None:
+    fleet.add(2)
+    fleet.add(1, tags=["VIP"], contacts=[{"external_id": "1", "tags": ["VIP"]}])
+    fleet.fleet(rollout=[{"wave": "rest", "approve": True}])
+    waits = fleet.json("apply", "--auto-approve")
+    run, shapes = waits["run"], {one["app_id"]: one["shape"] for one in waits["workspaces"]}
+    assert shapes["ws000"] == shapes["ws001"] != shapes["ws002"]
+    # While the first is carried out, somebody makes that tag in the second, in another spelling.
+    fleet.boxes["ws000"].faults.add("POST", "/tags", run=lambda: fleet.boxes["ws001"].seed({"tags": ["Vip"]}))
+    reports = ("--report", "ndjson=left.ndjson", "--report", "markdown=left.md")
+    left = fleet.json("approve", run, "--shape", shapes["ws000"], "--up-to", "2:0", "--jobs", "1", *reports)
+    assert left["code"] == 5
+    assert {one["app_id"]: one["state"] for one in left["workspaces"]} == {"ws000": "done", "ws001": "stale", "ws002": "held"}
+    assert [json.loads(line) for line in (fleet.folder / "left.ndjson").read_text().splitlines()] == left["workspaces"]
+    comment = (fleet.folder / "left.md").read_text()
+    assert 0 < comment.index("Stale: 1 workspace") < comment.index("Held: 1 workspace") < comment.index("Done: 1 workspace")
+    assert fleet.written() == {"ws000"}
+    # What was approved is nobody's plan any more; what it became is approved anew.
+    assert fleet("approve", run, "--shape", shapes["ws000"], "--up-to", "9:9") == 64
+    assert f"no plan of {run} waits to be approved in the shape {shapes['ws000']}" in fleet.err
+    moved = left["workspaces"][1]["shape"]
+    assert moved == shapes["ws002"]
+    assert fleet("approve", run, "--shape", moved, "--up-to", "1:0") == 3
+    assert "refused: 2 workspaces wait so, where 0 people lose something; --up-to allows 1:0" in fleet.err
+    assert fleet.written() == {"ws000"}
+    assert fleet("approve", run, "--shape", moved, "--up-to", "2:0", "--report", "text=left.txt") == 0, fleet.err
+    assert (fleet.folder / "left.txt").read_text() == fleet.out
+    assert fleet.written() == {"ws000", "ws001", "ws002"}
+
+
 def test_workspaces_that_a_command_lists_are_asked_for_and_never_by_validate(fleet: FleetDesk) -> None:
     fleet.add(2)
     fleet.fleet()
