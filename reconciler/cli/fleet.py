@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -90,6 +90,9 @@ def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detai
     from reconciler.fleet.states import Verb as Does
     from reconciler.fleet.view import exit_code, write_plans
 
+    if out:
+        # That it cannot be is said before everybody is asked.
+        out.mkdir(parents=True, exist_ok=True)
     with _open(fleet_options) as host:
         view = _look(host, Does.PLAN, group, fleet_options)
         if out:
@@ -169,14 +172,14 @@ def drift(fleet_options: FleetOptions, group: str | None, fix: bool, auto_approv
 @fleet.command(cls=Verb)
 @click.argument("run", metavar="[RUN]", required=False)
 @FLEET
-@click.option("--failed", "which", flag_value="failed", help="Only workspaces that failed.")
-@click.option("--refused", "which", flag_value="refused", help="Only those whose plan was refused.")
-@click.option("--drifted", "which", flag_value="drifted", help="Only those where drift was met.")
+@click.option("--failed", "which", flag_value="failed", multiple=True, help="Only workspaces that failed.")
+@click.option("--refused", "which", flag_value="refused", multiple=True, help="Only those whose plan was refused.")
+@click.option("--drifted", "which", flag_value="drifted", multiple=True, help="Only those where drift was met.")
 @click.option("--app-id", metavar="ID", help="Only this workspace.")
 @FORMAT
 @REPORTS
 @gather(fleet_options=FleetOptions)
-def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_id: str | None) -> None:
+def status(run: str | None, fleet_options: FleetOptions, which: Sequence[str], app_id: str | None) -> None:
     """Show how a rollout is, or how each workspace is now.
 
     \b
@@ -186,14 +189,16 @@ def status(run: str | None, fleet_options: FleetOptions, which: str | None, app_
     """
     from reconciler.fleet.view import last_rollouts, view_now, view_rollout
 
+    if len(set(which)) > 1:
+        raise Usage("--failed, --refused and --drifted go one at a time: nothing is all of that")
     with _open(fleet_options) as host:
         view = view_rollout(host.store, host.fleet, run) if run else view_now(host.store, host.fleet)
         if app_id and host.workspace(app_id) is None:
             raise Usage(f"--app-id {app_id}: no such workspace in {fleet_options.file}")
-        if which == "drifted":
+        if "drifted" in which:
             view = view.only(lambda one: bool(one.drifted))
         elif which:
-            view = view.only(lambda one: one.state == which)
+            view = view.only(lambda one: one.state in which)
         show(view.only(lambda one: app_id in (None, one.app_id)), fleet_options)
         if not run and fleet_options.form == "text":
             rollouts = last_rollouts(host.store, host.fleet, 5)
@@ -258,7 +263,7 @@ def approve(run: str, fleet_options: FleetOptions, shape: str | None, most: str 
     from reconciler.fleet.rollout import approve as allow
 
     refuse_writes("it lets plans be carried out")
-    if (shape is None) is not (most is None):
+    if shape == "" or (shape is None) is not (most is None):
         raise Usage("--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE")
     with _open(fleet_options) as host:
         number, _ = allow(host.store, host.engine, host.fleet, run, shape, _read_most(most) if most else None)

@@ -145,8 +145,7 @@ def exit_code(view: View, *, detailed: bool = True) -> int:
 
 
 def write_plans(store: Store, rollout: str, folder: Path) -> None:
-    """Write the plan of each workspace of a rollout as APP_ID.json, to look at. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the plan of each workspace of a rollout into a folder as APP_ID.json, to look at. Raises OSError."""
     wanted = select(RUNS.c.app_id, RUNS.c.plan).where(RUNS.c.rollout == rollout, RUNS.c.plan.is_not(None))
     with store.reading() as connection:
         for row in connection.execute(wanted.execution_options(yield_per=100)):

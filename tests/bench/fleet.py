@@ -118,8 +118,8 @@ def measure(bench: Bench, engine: str, server: Cluster | None, number: int) -> I
 def pace(bench: Bench, server: Cluster | None, number: int) -> Iterator[Row]:
     """How many a worker does in a night, at so many milliseconds a call."""
     with a_fleet(bench, number, 0 if bench.small else SLOW, server) as many:
-        for verb in ("apply", "drift")[bench.small :]:
-            took = many(verb, *(["--auto-approve"] if verb == "apply" else []))
+        for verb, *options in (("apply", "--auto-approve"), ("drift",))[: 1 if bench.small else 2]:
+            took = many(verb, *options)
             night = number / took.wall * NIGHT / max(1, len(took.spent) - 1)
             yield Row(f"{verb} in 8 h, a worker", number, night, "workspaces", note=f"at {SLOW} ms a call, --jobs {JOBS}; {took.note}")
 

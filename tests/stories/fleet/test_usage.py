@@ -1,0 +1,44 @@
+"""What is typed wrong is said in one sentence, before anybody is asked."""
+
+from __future__ import annotations
+
+from tests.desk.fleet import FleetDesk
+
+NO_ROLLOUT = "the fleet acme has no rollout R; `reconciler fleet status` names the last ones"
+# What is typed, and what is said.
+WRONG = {
+    "plan --group nobody": "--group nobody: no such group; known are none",
+    "plan --jobs 0": "Invalid value for '--jobs': 0 is not in the range 1<=x<=64",
+    "plan -f nowhere.yaml": "nowhere.yaml: there is no such file or folder; check the path",
+    "plan -o fleet.yaml": "Directory 'fleet.yaml' is a file",
+    "plan -o fleet.yaml/plans": "Not a directory",
+    "apply": "nobody can be asked here; nothing was written: look with `fleet plan`, or give --auto-approve",
+    "apply R": NO_ROLLOUT,
+    "apply R --group eu": "--group goes with a new rollout; one that is there has its workspaces",
+    "drift --auto-approve": "--auto-approve goes with --fix: without it nothing is asked",
+    "status R": NO_ROLLOUT,
+    "status --failed --refused": "--failed, --refused and --drifted go one at a time: nothing is all of that",
+    "status --app-id nobody": "--app-id nobody: no such workspace in fleet.yaml",
+    "resume": "Missing argument 'RUN'",
+    "resume R": NO_ROLLOUT,
+    "stop R": NO_ROLLOUT,
+    "approve R": NO_ROLLOUT,
+    "approve R --shape a": "--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE",
+    "approve R --up-to 1:1": "--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE",
+    "approve R --shape a --up-to 1": "--up-to 1: write N:PEOPLE, as in 4902:0",
+    "worker --queues both": "--queues both: write apply, drift or apply,drift",
+}
+
+
+def test_what_is_typed_wrong_is_said_in_one_sentence_before_anybody_is_asked(fleet: FleetDesk) -> None:
+    fleet.add(1)
+    fleet.fleet()
+    for typed, said in WRONG.items():
+        code = fleet(*typed.split())
+        assert code in (1, 64, 65), typed
+        assert said in fleet.err, typed
+        assert (fleet.out, fleet.err.count("\n"), fleet.err[:7]) == ("", 1, "error: "), typed
+    # A variable that is empty in a script is not all that waits.
+    assert fleet("approve", "R", "--shape", "", "--up-to", "9:9") == 64
+    assert "--shape and --up-to belong together" in fleet.err
+    assert fleet.boxes["ws000"].requests == []
