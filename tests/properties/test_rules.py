@@ -16,7 +16,7 @@ from tests.desk.clock import Clock
 from tests.desk.ledgers import a_new_ledger
 from tests.desk.route import Route
 from tests.desk.soak import SOAKS, times
-from tests.stories.test_rules import having, put, seed, written
+from tests.stories.test_rules import having, put, seed, write_manifest
 
 # A search lags by no more than this, in seconds.
 LAG = 600.0
@@ -34,7 +34,7 @@ def test_nobody_flaps_while_the_search_lags(tmp_path_factory: pytest.TempPathFac
     with Sandbox(now=clock, update_delay=LAG) as box, opened as ledger:
         box.seed(seed(12))
         route = Route(box, folder, clock, ledger)
-        path = written(route)
+        path = write_manifest(route)
         began: Counter[str] = Counter()
         asked: Counter[str] = Counter()
         matching, names = (

@@ -15,7 +15,7 @@ from reconciler.core.plan.saved import write_saved
 from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route
 from tests.properties.worlds import IDS, LIMITS, World, on_route, worlds
-from tests.stories.undo.taking_back import Doc, carry_out_plan, notes, take_back, undone, workspace
+from tests.stories.undo.taking_back import Doc, carry_out_plan, notes, propose_back, take_back, workspace
 
 State = dict[str, dict[str, Doc]]
 
@@ -101,7 +101,7 @@ def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
 
 def _take_back(route: Route) -> PlanDocument | None:
     """The undo of the last run, once it is carried out; None where it is refused, or somebody else is in the way."""
-    planned = undone(route)
+    planned = propose_back(route)
     if planned.plan.refusals:
         event(f"undo refused: {planned.plan.refusals[0].gate}")
         return None

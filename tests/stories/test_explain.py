@@ -44,13 +44,13 @@ contacts:
 """
 
 
-def explained(route: Route, path: Path, address: Address) -> Any:
+def explain_document(route: Route, path: Path, address: Address) -> Any:
     with route.session() as session:
         one = explain_one(session, read_manifest([str(path)]), address, NO_APPROVALS)
     return as_document(one.sides, one.plan, one.limits, one.people)
 
 
-def shown(row: Any) -> Any:
+def shorten(row: Any) -> Any:
     """A change without what only explain, or only drift, says of it."""
     fields = [{key: value for key, value in field.items() if key != "was"} for field in row["fields"]]
     return {key: value for key, value in row.items() if key not in ("limits", "moved")} | {"fields": fields}
@@ -65,12 +65,12 @@ def test_what_is_said_of_each_thing_is_what_the_plan_of_all_says(make_route: Mak
     route.manifest(AFTER)
     writes = len(route.box.writes)
     whole = route.document(path)
-    changes = {str(address): explained(route, path, address)["plan"]["changes"] for address in read_manifest([str(path)]).resources}
-    changes["tag/left"] = explained(route, path, Address("tag", "left"))["plan"]["changes"]
+    changes = {str(address): explain_document(route, path, address)["plan"]["changes"] for address in read_manifest([str(path)]).resources}
+    changes["tag/left"] = explain_document(route, path, Address("tag", "left"))["plan"]["changes"]
     assert {row["action"] for row in whole["changes"]} == {"create", "update", "attach", "detach", "archive", "delete"}
     for address in {row["address"] for row in whole["changes"]} | changes.keys():
-        mine = [shown(row) for row in changes.get(address, ())]
-        assert mine == [shown(row) for row in whole["changes"] if row["address"] == address], address
+        mine = [shorten(row) for row in changes.get(address, ())]
+        assert mine == [shorten(row) for row in whole["changes"] if row["address"] == address], address
     assert len(route.box.writes) == writes
 
 
@@ -79,7 +79,7 @@ def test_what_refuses_an_entry_is_named_where_that_is_explained_and_nowhere_else
     path = route.manifest(AFTER)
     whole = route.document(path)
     gates = {
-        str(address): {refusal["gate"] for refusal in explained(route, path, address)["plan"]["refused"]}
+        str(address): {refusal["gate"] for refusal in explain_document(route, path, address)["plan"]["refused"]}
         for address in read_manifest([str(path)]).resources
     }
     assert gates["contact/kaylee@serenity.example"] == {"identity"} <= {refusal["gate"] for refusal in whole["refused"]}

@@ -36,7 +36,7 @@ def everything(box: Sandbox) -> dict[str, Any]:
     return {kind: [doc for doc in box.ws.store.table(kind).docs.values() if not doc.get("archived")] for kind in kinds}
 
 
-def probed(route: Route, **how: Any) -> tuple[Facts, dict[str, str]]:
+def run_probe(route: Route, **how: Any) -> tuple[Facts, dict[str, str]]:
     """What a probe finds, after it has cleaned up."""
     with route.session() as session, notebook(route.folder / ".reconciler", "sandbox1") as book:
         facts = ask_all(session, book, **how)
@@ -50,7 +50,7 @@ def test_each_of_eight_workspaces_is_found_out(make_route: MakeRoute, planted: d
     asked = make_route(THEIRS)
     asked.box.settings.follow(answers)
     before = everything(asked.box)
-    facts, unsettled = probed(asked, attributes=True)
+    facts, unsettled = run_probe(asked, attributes=True)
     assert facts.model_dump(exclude_none=True) == answers
     assert unsettled == {"total_count": "it takes more than 10,000 contacts to see it"}
     assert everything(asked.box) == before
@@ -62,14 +62,14 @@ def test_a_count_that_is_cut(make_route: MakeRoute, planted: str | None, number:
     # A probe makes five contacts of its own and is not misled by them: they are there while it counts.
     asked = make_route({"contacts": [{"external_id": str(n)} for n in range(number - 5)]})
     asked.box.settings.change({"total_count": planted or "capped", "count_cap": 30})
-    facts, unsettled = probed(asked, cap=30)
+    facts, unsettled = run_probe(asked, cap=30)
     assert (facts.total_count, "total_count" in unsettled) == (planted, planted is None)
 
 
 def test_an_attribute_is_made_only_where_somebody_said_so(make_route: MakeRoute) -> None:
     asked = make_route()
     asked.box.settings.change({"attribute_dots": "taken"})
-    _, unsettled = probed(asked)
+    _, unsettled = run_probe(asked)
     assert "asked with --may-archive alone" in unsettled["attribute_dots"]
     assert asked.box.ws.store.table("attribute").docs == {}
 
@@ -77,7 +77,7 @@ def test_an_attribute_is_made_only_where_somebody_said_so(make_route: MakeRoute)
 def test_a_token_that_may_not_ask_settles_nothing_and_leaves_nothing(make_route: MakeRoute) -> None:
     asked = make_route()
     asked.box.tokens["sandbox"] = frozenset({"write_tags"})
-    facts, unsettled = probed(asked)
+    facts, unsettled = run_probe(asked)
     assert facts.name_folding is None
     assert "required scope (write_tags)" in unsettled["name_folding"]
     assert facts.shared_email == "other_external_ids"
@@ -107,7 +107,7 @@ def test_answers_that_are_lost_leave_nothing(make_route: MakeRoute) -> None:
 def test_a_refusal_for_another_reason_settles_nothing(make_route: MakeRoute, fact: str, path: str, how: dict[str, Any]) -> None:
     asked = make_route()
     asked.box.faults.add("POST", path, **how)
-    facts, unsettled = probed(asked, attributes=True)
+    facts, unsettled = run_probe(asked, attributes=True)
     assert getattr(facts, fact) is None
     assert f" {how['status']} " in unsettled[fact]
 
@@ -116,7 +116,7 @@ def test_what_does_not_answer_is_not_asked_for_ever(make_route: MakeRoute) -> No
     asked = make_route()
     asked.box.faults.add("POST", "^/tags$", status=500, times=None)
     before = asked.clock.now
-    facts, unsettled = probed(asked)
+    facts, unsettled = run_probe(asked)
     assert facts == Facts()
     assert unsettled["email_case"] == "not asked: Intercom had not answered before"
     assert asked.clock.now - before < 200

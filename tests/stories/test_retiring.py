@@ -21,7 +21,7 @@ OLD: dict[str, Any] = {"name": "old", "state": "deprecated", "replaced_by": "vip
 MANIFEST: dict[str, Any] = {"tags": ["vip", OLD]}
 
 
-def said(route: Route, **scope: Any) -> str:
+def note_of(route: Route, **scope: Any) -> str:
     """What a plan says of the tag."""
     (note,) = notes(route.document(route.manifest(MANIFEST), scope=Scope(**scope)), "deprecated")
     return note
@@ -38,13 +38,13 @@ def people(route: Route, number: int, applied_at: int) -> list[dict[str, Any]]:
 def test_the_days_go_down_with_the_clock_until_it_is_due_and_a_new_use_begins_them_anew(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip", "old"]})
     route.box.seed({"contacts": people(route, 2, days_ago(route, 60))})
-    assert said(route).startswith("is draining: last new use 2026-07-23 (contact), 30 days to go; tag/vip replaces it")
+    assert note_of(route).startswith("is draining: last new use 2026-07-23 (contact), 30 days to go; tag/vip replaces it")
     route.clock.now += 29.5 * DAY
-    assert "1 day to go" in said(route)
+    assert "1 day to go" in note_of(route)
     route.clock.now += DAY
-    assert said(route).startswith("due since 2026-10-21: last new use 2026-07-23 (contact); tag/vip replaces it")
+    assert note_of(route).startswith("due since 2026-10-21: last new use 2026-07-23 (contact); tag/vip replaces it")
     route.box.seed({"conversations": [{"tags": ["old"]}]})
-    assert said(route).startswith("still in use: 1 new use in the last 90 days, the last 2026-10-22 (conversation); 90 days to go")
+    assert note_of(route).startswith("still in use: 1 new use in the last 90 days, the last 2026-10-22 (conversation); 90 days to go")
 
 
 def test_it_stays_when_it_is_due_and_deprecated_is_no_change_on_either_way(make_route: MakeRoute) -> None:
@@ -66,7 +66,7 @@ def test_days_of_another_time_zone_hide_no_conversation(make_route: MakeRoute, z
     route = make_route({"tags": ["vip", "old"], "app": {"timezone": zone}})
     route.clock.now += hours * 3600
     route.box.seed({"conversations": [{"tags": ["old"], "created_at": days_ago(route, 90) + 60}]})
-    assert "1 day to go" in said(route)
+    assert "1 day to go" in note_of(route)
 
 
 @pytest.mark.parametrize("at", [0, -5, 2**60, float("nan")])
@@ -79,11 +79,11 @@ def test_what_is_no_time_or_still_to_come_is_as_new_as_can_be(at: float) -> None
 
 def test_what_cannot_be_read_is_not_known_and_never_due(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip", "old"]}, plan_restricted=True)
-    assert said(route) == "not known whether it is still in use: conversations cannot be read; tag/vip replaces it"
+    assert note_of(route) == "not known whether it is still in use: conversations cannot be read; tag/vip replaces it"
     route.box.seed({"contacts": people(route, 1, days_ago(route, 10))})
-    assert said(route).startswith("is draining: last new use 2026-09-11 (contact), at least 80 days to go; conversations cannot be read")
+    assert note_of(route).startswith("is draining: last new use 2026-09-11 (contact), at least 80 days to go; conversations cannot be read")
     route.box.faults.add("POST", "^/contacts/search$", status=403)
-    assert said(route).startswith("not known whether it is still in use: conversations cannot be read; contacts cannot be read")
+    assert note_of(route).startswith("not known whether it is still in use: conversations cannot be read; contacts cannot be read")
 
 
 def test_of_many_people_and_of_companies_runs_remember_who_was_there(make_route: MakeRoute) -> None:
@@ -92,23 +92,23 @@ def test_of_many_people_and_of_companies_runs_remember_who_was_there(make_route:
     route.box.seed({"contacts": people(route, many, days_ago(route, 300))})
     route.box.seed({"contacts": [{"external_id": "0", "companies": ["6"]}]})
     unknown = f"not known whether it is still in use: no apply on record looked before, and of {many} contacts nobody says since when"
-    assert said(route).startswith(unknown)
+    assert note_of(route).startswith(unknown)
     route.converge(route.manifest(MANIFEST))
     route.clock.now += 30 * DAY
-    assert said(route).startswith("is draining: last new use before 2026-09-21, when an apply looked, 60 days to go")
+    assert note_of(route).startswith("is draining: last new use before 2026-09-21, when an apply looked, 60 days to go")
     route.box.seed({"contacts": [{"external_id": "new", "tags": [{"tag": "old", "applied_at": days_ago(route, 5)}]}]})
     route.box.seed({"companies": [{"company_id": "7", "tags": ["old"]}], "contacts": [{"external_id": "1", "companies": ["7"]}]})
-    assert said(route).startswith("still in use: 2 new uses in the last 90 days, the last 2026-10-21 (company); 90 days to go")
+    assert note_of(route).startswith("still in use: 2 new uses in the last 90 days, the last 2026-10-21 (company); 90 days to go")
     route.converge(route.manifest(MANIFEST))
     route.clock.now += DAY
-    assert said(route).startswith("is draining: last new use before 2026-10-21, when an apply looked, 89 days to go")
+    assert note_of(route).startswith("is draining: last new use before 2026-10-21, when an apply looked, 89 days to go")
     route.clock.now += 90 * DAY
-    assert said(route).startswith("due since 2027-01-19: last new use before 2026-10-21, when an apply looked")
+    assert note_of(route).startswith("due since 2027-01-19: last new use before 2026-10-21, when an apply looked")
     # Who leaves is no new use.
     store = route.box.ws.store
     for contact in [c for c in store.table("contact").docs.values() if c["external_id"] != "new"]:
         store.put("contact", {**contact, "tags": {}})
-    assert said(route).startswith("due since 2027-01-19")
+    assert note_of(route).startswith("due since 2027-01-19")
 
 
 def test_what_our_own_apply_attaches_is_a_new_use(make_route: MakeRoute) -> None:
@@ -152,7 +152,7 @@ def test_nothing_is_asked_where_nothing_is_deprecated_or_another_thing_is_meant(
     assert set(asked(route.box)) == {"GET /tags 200"}
     assert notes(route.document(route.manifest(MANIFEST), scope=Scope(moved=True)), "deprecated") == []
     route.box.forget_requests()
-    said(route)
+    note_of(route)
     assert sorted(asked(route.box)[1:]) == ["GET /companies 200", "POST /contacts/search 200", "POST /conversations/search 200"]
 
 

@@ -51,7 +51,7 @@ def seed(number: int = 12, **more: Any) -> dict[str, Any]:
     return {"attributes": attributes, "tags": ["vip"], "companies": companies, "contacts": people, **more}
 
 
-def written(route: Route, *rules: dict[str, Any], **more: Any) -> Any:
+def write_manifest(route: Route, *rules: dict[str, Any], **more: Any) -> Any:
     return route.manifest({"name": "growth", "policy": WIDE, "tags": ["pro", "vip"], "rules": list(rules or (RULE,)), **more})
 
 
@@ -69,7 +69,7 @@ def put(route: Route, names: Sequence[str], plan: str) -> None:
         assert call("PUT", f"/contacts/{ids[name]}", {"custom_attributes": {"plan": plan}}).status == 200
 
 
-def shown(plan: PlanDocument) -> list[str]:
+def list_changes(plan: PlanDocument) -> list[str]:
     return [f"{c['action']} {c['target'] or c['address']}" for c in plan["changes"]]
 
 
@@ -79,9 +79,9 @@ def gates(plan: PlanDocument) -> list[str]:
 
 def test_whoever_matches_both_conditions_has_the_tag_and_a_second_plan_is_empty(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route, {**RULE, "company_where": "plan = Enterprise and monthly_spend >= 1000"})
+    path = write_manifest(route, {**RULE, "company_where": "plan = Enterprise and monthly_spend >= 1000"})
     plan = route.saved(path)
-    assert shown(plan) == ["create tag/pro", "attach tag/pro", "attach tag/pro"]
+    assert list_changes(plan) == ["create tag/pro", "attach tag/pro", "attach tag/pro"]
     assert {c["address"][:11] for c in plan["changes"][1:]} == {"contact/id:"}
     sent = len(route.box.requests)
     route.apply(plan)
@@ -93,7 +93,7 @@ def test_whoever_matches_both_conditions_has_the_tag_and_a_second_plan_is_empty(
 
 def test_people_come_and_go_and_only_a_plan_of_rules_follows(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route)
+    path = write_manifest(route)
     route.converge(path)
     assert having(route) == {f"u{n}" for n in range(1, 12, 2)}
     put(route, ["u0", "u2", "u4"], "pro")
@@ -116,12 +116,12 @@ def test_people_come_and_go_and_only_a_plan_of_rules_follows(make_route: MakeRou
 def test_a_plan_of_rules_leaves_all_else_also_at_the_same_people(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     contacts = [{"external_id": "u0", "name": "Zoe", "tags": ["vip"]}]
-    route.converge(written(route, contacts=contacts))
+    route.converge(write_manifest(route, contacts=contacts))
     put(route, ["u0"], "pro")
     route.clock.now += LONG
-    path = written(route, contacts=[{"external_id": "u0", "name": "Zoë", "tags": ["vip"]}])
+    path = write_manifest(route, contacts=[{"external_id": "u0", "name": "Zoë", "tags": ["vip"]}])
     due = route.saved(path, scope=DUE)
-    assert shown(due) == ["attach tag/pro"]
+    assert list_changes(due) == ["attach tag/pro"]
     assert due["changes"][0]["address"] == "contact/u0"
     route.apply(due)
     assert "u0" in having(route)
@@ -131,7 +131,7 @@ def test_a_plan_of_rules_leaves_all_else_also_at_the_same_people(make_route: Mak
 @pytest.mark.parametrize("links", POLICIES)
 def test_a_tag_with_a_rule_is_outside_every_lists_authority(make_route: MakeRoute, links: str) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route, policy={**WIDE, "links": links}, contacts=[{"external_id": "u1", "tags": []}])
+    path = write_manifest(route, policy={**WIDE, "links": links}, contacts=[{"external_id": "u1", "tags": []}])
     route.converge(path)
     route.clock.now += LONG
     assert "u1" in having(route)
@@ -141,7 +141,7 @@ def test_a_tag_with_a_rule_is_outside_every_lists_authority(make_route: MakeRout
 def test_who_is_named_has_the_tag_or_has_it_not_whatever_is_true(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     live_id = next(i for i, doc in route.box.ws.store.table("contact").docs.items() if doc["external_id"] == "u3")
-    path = written(route, {**RULE, "include": ["u0", "nobody"], "exclude": [{"id": live_id}]})
+    path = write_manifest(route, {**RULE, "include": ["u0", "nobody"], "exclude": [{"id": live_id}]})
     route.converge(path)
     assert having(route) == {"u0", "u1", "u5", "u7", "u9", "u11"}
     notes = [n["message"] for n in route.document(path)["notes"] if n["topic"] == "rule"]
@@ -153,10 +153,10 @@ def test_who_does_not_match_any_more_loses_it_as_the_rule_says(make_route: MakeR
     route = make_route(seed(tags=["vip", "pro"]), ledger=True)
     route.box.seed({"contacts": [{"external_id": "u0", "tags": ["pro"]}]})
     rule = {**RULE, **({"links": links} if links else {})}
-    route.converge(written(route, {**rule, "links": "additive"}))
+    route.converge(write_manifest(route, {**rule, "links": "additive"}))
     put(route, ["u1"], "free")
     route.clock.now += LONG
-    path = written(route, rule)
+    path = write_manifest(route, rule)
     route.converge(path)
     if links == "additive":
         route.apply(route.saved(path, scope=DUE))
@@ -179,7 +179,7 @@ def test_who_does_not_match_any_more_loses_it_as_the_rule_says(make_route: MakeR
 def test_a_new_rule_is_held_to_what_it_expects(make_route: MakeRoute, rule: dict[str, Any], tagged: int, words: str) -> None:
     route = make_route(seed(tags=["vip", "pro"]), ledger=True)
     route.box.seed({"contacts": [{"external_id": f"u{n}", "tags": ["pro"]} for n in range(tagged)]})
-    plan = route.saved(written(route, {"tag": "pro", "on": "contacts", **rule}))
+    plan = route.saved(write_manifest(route, {"tag": "pro", "on": "contacts", **rule}))
     assert gates(plan) == (["rule"] if words else [])
     assert words in "".join(refusal["message"] for refusal in plan["refused"])
     if words:
@@ -190,12 +190,12 @@ def test_a_new_rule_is_held_to_what_it_expects(make_route: MakeRoute, rule: dict
 
 def test_a_changed_rule_is_a_new_one_and_another_limit_changes_nothing(make_route: MakeRoute) -> None:
     route = make_route(seed(40), ledger=True)
-    route.converge(written(route))
+    route.converge(write_manifest(route))
     put(route, [f"u{n}" for n in range(1, 30, 2)], "free")
     route.clock.now += LONG
-    due = route.document(written(route, {**RULE, "limits": {"attaches": 3}}), scope=DUE)
+    due = route.document(write_manifest(route, {**RULE, "limits": {"attaches": 3}}), scope=DUE)
     assert (len(due["changes"]), gates(due)) == (15, [])
-    other = route.document(written(route, {**RULE, "where": RULE["where"] + " and external_id != u39"}))
+    other = route.document(write_manifest(route, {**RULE, "where": RULE["where"] + " and external_id != u39"}))
     assert (gates(other), {c["cause"] for c in other["changes"]}) == (["rule"], {"config"})
 
 
@@ -207,16 +207,16 @@ def test_a_rule_has_limits_of_its_own(make_route: MakeRoute, limits: dict[str, A
     route = make_route(seed(24), ledger=True)
     policy = {"limits": {**WIDE["limits"], "detaches": 0, "people": 0}}
     rule = {**RULE, "limits": limits}
-    route.converge(written(route, rule))
+    route.converge(write_manifest(route, rule))
     put(route, ["u1", "u3"], "free")
     route.clock.now += LONG
-    assert gates(route.document(written(route, rule, policy=policy), scope=DUE)) == gate
-    assert gates(route.document(written(route, policy=policy), scope=DUE)) == ["limits.detaches", "limits.people"]
+    assert gates(route.document(write_manifest(route, rule, policy=policy), scope=DUE)) == gate
+    assert gates(route.document(write_manifest(route, policy=policy), scope=DUE)) == ["limits.detaches", "limits.people"]
 
 
 def test_a_rule_lifts_no_limit_of_the_policy_file_and_takes_no_more_away(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route, {**RULE, "limits": {"attaches": 500, "detaches": 500}}, policy={})
+    path = write_manifest(route, {**RULE, "limits": {"attaches": 500, "detaches": 500}}, policy={})
 
     def refuse(**policy: Any) -> list[str]:
         held = replace(route, rules=Approvals(base=Policy.model_validate(policy)))
@@ -231,7 +231,7 @@ def test_a_rule_lifts_no_limit_of_the_policy_file_and_takes_no_more_away(make_ro
 
 def test_a_saved_plan_does_what_still_holds_and_leaves_the_rest(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route)
+    path = write_manifest(route)
     plan = route.saved(path)
     put(route, ["u1"], "free")
     put(route, ["u0"], "pro")
@@ -241,7 +241,7 @@ def test_a_saved_plan_does_what_still_holds_and_leaves_the_rest(make_route: Make
     left = route.document(path)
     assert "1 began to match and 0 ceased to" in " ".join(n["message"] for n in left["notes"])
     assert route.apply(plan) == []
-    written(route, {**RULE, "where": "role = user"})
+    write_manifest(route, {**RULE, "where": "role = user"})
     with pytest.raises(Stale):
         route.apply(plan)
 
@@ -250,7 +250,7 @@ def test_relative_times_mean_the_day_of_the_plan(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     now = int(route.clock.now)
     route.box.seed({"contacts": [{"external_id": f"u{n}", "last_seen_at": now - 86_400 * n} for n in range(12)]})
-    path = written(route, {"tag": "pro", "on": "contacts", "where": "last_seen_at < 5d ago"})
+    path = write_manifest(route, {"tag": "pro", "on": "contacts", "where": "last_seen_at < 5d ago"})
     plan = route.saved(path)
     assert "5d ago is" in " ".join(n["message"] for n in plan["notes"] if n["topic"] == "rule")
     route.clock.now += 3 * 86_400
@@ -262,7 +262,7 @@ def test_relative_times_mean_the_day_of_the_plan(make_route: MakeRoute) -> None:
 def test_an_approval_of_a_refused_rule_holds_while_people_come_and_go(make_route: MakeRoute) -> None:
     route = make_route(seed(40, tags=["vip", "pro"]), ledger=True)
     route.box.seed({"contacts": [{"external_id": f"u{n}", "tags": ["pro"]} for n in range(0, 40, 2)]})
-    path = written(route)
+    path = write_manifest(route)
     plan = route.saved(path)
     (word,) = {refusal["approve"] for refusal in plan["refused"]}
     put(route, ["u0"], "pro")
@@ -273,7 +273,7 @@ def test_an_approval_of_a_refused_rule_holds_while_people_come_and_go(make_route
 
 def test_who_was_detached_comes_back_by_undo(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route)
+    path = write_manifest(route)
     route.converge(path)
     before = having(route)
     put(route, ["u1", "u3"], "free")
@@ -286,7 +286,7 @@ def test_who_was_detached_comes_back_by_undo(make_route: MakeRoute) -> None:
 
 def test_who_changed_a_moment_ago_is_read_before_a_detach(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True, update_delay=600.0)
-    path = written(route)
+    path = write_manifest(route)
     route.converge(path)
     route.clock.now += LONG
     put(route, ["u1"], "free")
@@ -300,7 +300,7 @@ def test_who_changed_a_moment_ago_is_read_before_a_detach(make_route: MakeRoute)
 
 def test_who_changed_back_while_the_search_lags_is_read_just_before_a_detach(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True, update_delay=600.0)
-    path = written(route)
+    path = write_manifest(route)
     route.converge(path)
     route.clock.now += LONG
     put(route, ["u1", "u3"], "free")
@@ -308,7 +308,7 @@ def test_who_changed_back_while_the_search_lags_is_read_just_before_a_detach(mak
     put(route, ["u1"], "pro")
     route.clock.now += 100
     due = route.saved(path, scope=DUE)
-    assert shown(due) == ["detach tag/pro"] * 2
+    assert list_changes(due) == ["detach tag/pro"] * 2
     sent = len(route.box.requests)
     with route.session() as session:
         work = prepare(session, due, planned_manifest(due, route.kinds))
@@ -322,7 +322,7 @@ def test_who_changed_back_while_the_search_lags_is_read_just_before_a_detach(mak
 
 def test_whom_no_search_shows_with_what_we_gave_them_keeps_it_for_now(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True, update_delay=600.0)
-    path = written(route, {"tag": "pro", "on": "contacts", "company_where": "name = 'Company 0'"})
+    path = write_manifest(route, {"tag": "pro", "on": "contacts", "company_where": "name = 'Company 0'"})
     route.converge(path)
     ids = {doc["external_id"]: i for i, doc in route.box.ws.store.table("contact").docs.items()}
     company = next(i for i, doc in route.box.ws.store.table("company").docs.items() if doc["company_id"] == "0")
@@ -331,15 +331,15 @@ def test_whom_no_search_shows_with_what_we_gave_them_keeps_it_for_now(make_route
     due = route.document(path, scope=DUE)
     assert (due["changes"], [n["message"][:27] for n in due["notes"] if n["topic"] == "due"]) == ([], ["1 who have it and do not ma"])
     route.clock.now += LONG
-    assert shown(route.document(path, scope=DUE)) == ["detach tag/pro"]
+    assert list_changes(route.document(path, scope=DUE)) == ["detach tag/pro"]
 
 
 def test_who_is_excluded_by_name_loses_it_however_lately_they_changed(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True, update_delay=600.0)
-    route.converge(written(route))
+    route.converge(write_manifest(route))
     route.clock.now += LONG
     put(route, ["u1"], "free")
-    route.converge(written(route, {**RULE, "exclude": ["u1"]}))
+    route.converge(write_manifest(route, {**RULE, "exclude": ["u1"]}))
     assert having(route) == {f"u{n}" for n in range(3, 12, 2)}
 
 
@@ -347,13 +347,13 @@ def test_a_rule_about_its_own_tag_is_refused(make_route: MakeRoute) -> None:
     route = make_route(seed(tags=["vip", "pro"]), ledger=True)
     tag = next(i for i, doc in route.box.ws.store.table("tag").docs.items() if doc["name"] == "pro")
     with pytest.raises(Refused, match="what this rule itself decides about"):
-        route.planned(written(route, {**RULE, "where": f"tag_id != {tag}"}))
+        route.planned(write_manifest(route, {**RULE, "where": f"tag_id != {tag}"}))
 
 
 def test_a_rule_that_nobody_matches_any_more_is_refused_and_takes_the_tag_from_nobody(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     rule = {**RULE, "limits": {"detaches": "100%"}}
-    path = written(route, rule)
+    path = write_manifest(route, rule)
     route.converge(path)
     before = having(route)
     put(route, ["u1"], "free")
@@ -368,7 +368,7 @@ def test_a_rule_that_nobody_matches_any_more_is_refused_and_takes_the_tag_from_n
     with pytest.raises(Refused):
         route.apply(planned)
     assert having(route) == before
-    route.apply(route.saved(written(route, {**rule, "expect": {"min": 0}}), scope=DUE))
+    route.apply(route.saved(write_manifest(route, {**rule, "expect": {"min": 0}}), scope=DUE))
     assert having(route) == set()
 
 
@@ -376,17 +376,17 @@ def test_a_percentage_of_few_is_no_limit_and_that_of_the_policy_counts(make_rout
     route = make_route(seed(), ledger=True)
     rule = {**RULE, "limits": {"detaches": "10%"}}
     policy = {"limits": {**WIDE["limits"], "detaches": 1}}
-    route.converge(written(route, rule))
+    route.converge(write_manifest(route, rule))
     put(route, ["u1", "u3"], "free")
     route.clock.now += LONG
-    assert gates(route.document(written(route, rule, policy=policy), scope=DUE)) == ["limits.detaches"]
+    assert gates(route.document(write_manifest(route, rule, policy=policy), scope=DUE)) == ["limits.detaches"]
 
 
 def test_of_those_to_whom_we_gave_it_most_are_to_keep_it(make_route: MakeRoute) -> None:
     route = make_route(seed(24), ledger=True)
-    route.converge(written(route, {**RULE, "links": "owned"}))
+    route.converge(write_manifest(route, {**RULE, "links": "owned"}))
     route.clock.now += LONG
-    plan = route.document(written(route, {**RULE, "links": "owned", "where": "external_id = u1"}))
+    plan = route.document(write_manifest(route, {**RULE, "links": "owned", "where": "external_id = u1"}))
     assert gates(plan) == ["rule"]
     assert "1 of the 12 who have it would keep it" in plan["refused"][0]["message"]
 
@@ -409,7 +409,7 @@ def test_a_search_that_fails_or_shows_less_than_it_counts_takes_the_tag_from_nob
     make_route: MakeRoute, fault: dict[str, Any], skip: int
 ) -> None:
     route = make_route(seed(), ledger=True)
-    path = written(route)
+    path = write_manifest(route)
     route.converge(path)
     plan, sent = route.saved(path, scope=DUE), len(route.box.writes)
     for act in (lambda: route.planned(path, scope=DUE), lambda: route.apply(plan)):
@@ -424,27 +424,27 @@ def test_a_search_that_fails_or_shows_less_than_it_counts_takes_the_tag_from_nob
 def test_a_rule_that_was_taken_out_and_written_again_is_new(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     rule = {**RULE, "expect": {"max": 6}}
-    route.converge(written(route, rule))
+    route.converge(write_manifest(route, rule))
     put(route, ["u0"], "pro")
     route.clock.now += LONG
-    assert route.document(written(route, rule))["changes"] == []
+    assert route.document(write_manifest(route, rule))["changes"] == []
     route.converge(route.manifest({"name": "growth", "policy": WIDE, "tags": ["pro", "vip"]}))
-    again = route.document(written(route, rule))
+    again = route.document(write_manifest(route, rule))
     assert (gates(again), {c["cause"] for c in again["changes"]}) == (["rule"], {"config"})
 
 
 def test_the_rule_of_a_renamed_tag_is_no_new_one(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     rule = {**RULE, "expect": {"max": 6}}
-    route.converge(written(route, rule))
+    route.converge(write_manifest(route, rule))
     put(route, ["u0"], "pro")
     route.clock.now += LONG
-    path = written(route, {**rule, "tag": "paying"}, tags=[{"name": "paying", "renamed_from": "pro"}, "vip"])
+    path = write_manifest(route, {**rule, "tag": "paying"}, tags=[{"name": "paying", "renamed_from": "pro"}, "vip"])
     plan = route.saved(path)
-    assert shown(plan) == ["rename tag/paying"]
+    assert list_changes(plan) == ["rename tag/paying"]
     assert gates(plan) == []
     route.apply(plan)
-    assert shown(route.document(path, scope=DUE)) == ["attach tag/paying"]
+    assert list_changes(route.document(path, scope=DUE)) == ["attach tag/paying"]
     route.apply(route.saved(path, scope=DUE))
     assert having(route, "paying") == {"u0", *(f"u{n}" for n in range(1, 12, 2))}
 
@@ -453,7 +453,7 @@ def test_the_rule_of_a_renamed_tag_is_no_new_one(make_route: MakeRoute) -> None:
 def test_without_its_rule_everybody_keeps_the_tag(make_route: MakeRoute, links: str) -> None:
     route = make_route(seed(), ledger=True)
     policy = {**WIDE, "links": links, "prune": {"tags": "owned"}}
-    route.converge(written(route, policy=policy))
+    route.converge(write_manifest(route, policy=policy))
     before = having(route)
     route.clock.now += LONG
     path = route.manifest({"name": "growth", "policy": policy, "tags": ["pro", "vip"]})
@@ -466,7 +466,7 @@ def test_without_its_rule_everybody_keeps_the_tag(make_route: MakeRoute, links: 
 def test_who_is_archived_keeps_the_tag_and_gets_none(make_route: MakeRoute) -> None:
     route = make_route(seed(), ledger=True)
     rule = {**RULE, "company_where": "name ^ Company", "include": ["u3", "u4"]}
-    path = written(route, rule)
+    path = write_manifest(route, rule)
     route.converge(path)
     call, ids = Caller(route.box), {doc["external_id"]: i for i, doc in route.box.ws.store.table("contact").docs.items()}
     put(route, ["u0"], "pro")
@@ -477,5 +477,5 @@ def test_who_is_archived_keeps_the_tag_and_gets_none(make_route: MakeRoute) -> N
     route.clock.now += LONG
     assert route.document(path, scope=DUE)["changes"] == []
     route.apply(route.saved(path, scope=DUE))
-    route.apply(route.saved(written(route, {**rule, "include": ["u0", "u2", "u4"]})))
+    route.apply(route.saved(write_manifest(route, {**rule, "include": ["u0", "u2", "u4"]})))
     assert having(route) == before | {"u2"}

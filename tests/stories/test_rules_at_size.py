@@ -15,7 +15,7 @@ from tests.conftest import MakeRoute
 from tests.desk.route import Route
 from tests.desk.soak import SOAKS
 from tests.stories.plan.test_saved_plans import Killed, kill_after
-from tests.stories.test_rules import DUE, LONG, RULE, having, put, written
+from tests.stories.test_rules import DUE, LONG, RULE, having, put, write_manifest
 from tests.stories.undo.taking_back import runs, take_back
 
 CONTACTS, COMPANIES, MOVED = (20_000, 3_000, 1_000) if SOAKS else (40, 6, 8)
@@ -54,7 +54,7 @@ def apply_through_a_kill(route: Route, plan: PlanDocument, number: int) -> None:
 @pytest.mark.timeout(1800 if SOAKS else 120)
 def test_twenty_thousand_converge_come_and_go_through_kills_and_come_back(make_route: MakeRoute) -> None:
     route, began = make_route(crowd(), ledger=True), time.monotonic()
-    path = written(route, BOTH)
+    path = write_manifest(route, BOTH)
     plan = route.saved(path)
     matching = {f"u{n}" for n in range(1, CONTACTS, 2) if in_enterprise(n)}
     assert Counter(c["action"] for c in plan["changes"]) == {"create": 2, "attach": len(matching)}

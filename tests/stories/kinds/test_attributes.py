@@ -302,13 +302,13 @@ SWAPPED: dict[str, Any] = {
 }
 
 
-def tiered(make_route: MakeRoute, **how: Any) -> Route:
+def route_with_tiers(make_route: MakeRoute, **how: Any) -> Route:
     people = [{"external_id": key, "custom_attributes": {"tier": "silver"}} for key in ("25", "26")]
     return make_route({"attributes": [{"name": "tier", "options": ["gold", "silver"]}], "contacts": people}, **how)
 
 
 def test_an_option_stays_while_one_who_should_leave_it_did_not_and_the_same_plan_finishes_it(make_route: MakeRoute) -> None:
-    route = tiered(make_route, ledger=True)
+    route = route_with_tiers(make_route, ledger=True)
     plan = route.saved(route.manifest(SWAPPED))
     fault = route.box.faults.add("PUT", "^/contacts/", status=400, after=1)
     outcomes = route.apply(plan)
@@ -322,7 +322,7 @@ def test_an_option_stays_while_one_who_should_leave_it_did_not_and_the_same_plan
 
 
 def test_options_that_were_swapped_are_taken_back_to_what_they_were_first(make_route: MakeRoute) -> None:
-    route = tiered(make_route, ledger=True)
+    route = route_with_tiers(make_route, ledger=True)
     route.converge(route.manifest(SWAPPED))
     take_back(route)
     assert attribute(route, "tier")["options"] == ["gold", "silver"]
@@ -331,7 +331,7 @@ def test_options_that_were_swapped_are_taken_back_to_what_they_were_first(make_r
 
 @pytest.mark.parametrize("delay", [0.0, 600.0], ids=["seen", "search lags"])
 def test_who_leaves_an_option_in_the_same_plan_is_not_counted_and_who_stays_is(make_route: MakeRoute, delay: float) -> None:
-    route = tiered(make_route)
+    route = route_with_tiers(make_route)
     route.box.settings.change({"update_delay": delay})
     written = {**SWAPPED, "contacts": SWAPPED["contacts"][:1]}
     ((gate, message),) = refusals(route.document(route.manifest(written)))
@@ -356,7 +356,7 @@ def test_an_option_that_a_company_has_is_in_use_and_one_that_none_shows_is_unkno
 
 
 def test_a_use_of_options_that_cannot_be_counted_is_unknown(make_route: MakeRoute) -> None:
-    route = tiered(make_route)
+    route = route_with_tiers(make_route)
     route.box.faults.add("POST", "^/contacts/search$", status=403, times=None)
     plan = route.document(route.manifest({"attributes": SWAPPED["attributes"]}))
     assert gates(plan) == ["unknown"]

@@ -274,7 +274,7 @@ def crowd(make_route: MakeRoute) -> Route:
 KEYS = [f"c{n}" for n in range(10_050 - 300, 10_050)]
 
 
-def _scrolled(route: Route) -> list[int]:
+def _list_scrolls(route: Route) -> list[int]:
     return [r.status for r in route.box.requests if r.path == "/companies/scroll"]
 
 
@@ -284,19 +284,19 @@ def test_more_than_10_000_are_scrolled(crowd: Route) -> None:
     # One that expired on the way answers 404 and is started again.
     route.box.faults.add("GET", "^/companies/scroll$", after=5, times=1, run=lambda: route.clock.sleep(61))
     _reads(route, KEYS)
-    assert _scrolled(route)[:7] == [200] * 5 + [404, 200]
+    assert _list_scrolls(route)[:7] == [200] * 5 + [404, 200]
     route.box.faults.clear()
     # Somebody else's is waited for; a 500 means start again, and what broke is open until it expires. All in one reading.
     route.box.ws.scroll = {"param": "theirs", "ids": [], "at": 0, "until": route.clock.now + 30}
     route.box.faults.add("GET", "^/companies/scroll$", status=500, after=5, times=1)
     _reads(route, KEYS)
-    assert _scrolled(route)[:8] == [400, 200, 200, 200, 200, 500, 400, 200]
+    assert _list_scrolls(route)[:8] == [400, 200, 200, 200, 200, 500, 400, 200]
     route.box.faults.clear()
     # A connection that broke is as a 500.
     route.clock.sleep(61)
     route.box.faults.add("GET", "^/companies/scroll$", drop="after", after=5, times=1)
     _reads(route, KEYS)
-    assert _scrolled(route)[4:8] == [200, 0, 400, 200]
+    assert _list_scrolls(route)[4:8] == [200, 0, 400, 200]
     route.box.faults.clear()
     # One that never opens ends the run: what could not be read is never taken for absent.
     route.box.faults.add("GET", "^/companies/scroll$", status=400, code="scroll_exists", times=None)

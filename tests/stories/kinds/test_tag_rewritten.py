@@ -12,7 +12,7 @@ LONG = "x" * 61
 OWNED = "policy: {links: owned, prune: {tags: owned}}\n"
 
 
-def applied(make_route: MakeRoute, name: str, rewrites: str) -> tuple[Route, str]:
+def route_with_tag(make_route: MakeRoute, name: str, rewrites: str) -> tuple[Route, str]:
     """A workspace where a tag was applied under a name of which the server made another one, and its id."""
     route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True, rewrites=rewrites)
     route.converge(route.manifest(f'{OWNED}tags: [keep, "{name}"]\ncontacts: [{{external_id: "25", tags: ["{name}"]}}]\n'))
@@ -26,7 +26,7 @@ REWRITTEN = pytest.mark.parametrize(("name", "rewrites"), [("a < b", "escape"), 
 
 @REWRITTEN
 def test_a_tombstone_under_the_declared_name_takes_it(make_route: MakeRoute, name: str, rewrites: str) -> None:
-    route, live_id = applied(make_route, name, rewrites)
+    route, live_id = route_with_tag(make_route, name, rewrites)
     path = route.manifest(f'{OWNED}tags: [keep, {{name: "{name}", state: absent}}]\n')
     assert changes(route.document(path)) == [f"delete tag/{name}"]
     route.converge(path)
@@ -36,7 +36,7 @@ def test_a_tombstone_under_the_declared_name_takes_it(make_route: MakeRoute, nam
 
 @REWRITTEN
 def test_once_it_leaves_the_manifest_it_is_ours_to_take(make_route: MakeRoute, name: str, rewrites: str) -> None:
-    route, live_id = applied(make_route, name, rewrites)
+    route, live_id = route_with_tag(make_route, name, rewrites)
     path = route.manifest(f'{OWNED}tags: [keep]\ncontacts: [{{external_id: "25", tags: []}}]\n')
     live = route.box.ws.store.table("tag").docs[live_id]["name"]
     assert changes(route.document(path)) == [f"detach contact/25 tag/{live}", f"delete tag/{live}"]
@@ -44,7 +44,7 @@ def test_once_it_leaves_the_manifest_it_is_ours_to_take(make_route: MakeRoute, n
 
 @pytest.mark.parametrize("runs", [0, 1])
 def test_what_somebody_renamed_since_is_nobodys_to_take(make_route: MakeRoute, runs: int) -> None:
-    route, live_id = applied(make_route, "a < b", "escape")
+    route, live_id = route_with_tag(make_route, "a < b", "escape")
     for _ in range(runs):
         route.converge(route.folder / "intercom.yaml")
     store = route.box.ws.store
@@ -55,7 +55,7 @@ def test_what_somebody_renamed_since_is_nobodys_to_take(make_route: MakeRoute, r
 
 
 def test_a_plain_tag_that_has_the_name_meanwhile_is_another_one(make_route: MakeRoute) -> None:
-    route, live_id = applied(make_route, "a < b", "escape")
+    route, live_id = route_with_tag(make_route, "a < b", "escape")
     store = route.box.ws.store
     store.drop("tag", live_id)
     store.put("tag", {"id": "990", "seq": 990, "name": "a &lt; b"})

@@ -111,7 +111,7 @@ def test_from_2_16_on_fifty_links_are_one_call(make_route: MakeRoute) -> None:
     assert changes(route.document(path)) == []
 
 
-def _gone(route: Route, kind: str, key: str, by: str) -> None:
+def _drop(route: Route, kind: str, key: str, by: str) -> None:
     (doc,) = route.box.ws.store.table(kind).find(by, key)
     route.box.ws.store.drop(kind, doc["id"])
 
@@ -120,7 +120,7 @@ def _gone(route: Route, kind: str, key: str, by: str) -> None:
 def test_a_contact_that_went_is_skipped_and_the_others_are_tagged(make_route: MakeRoute, version: str) -> None:
     route, path = _many(make_route, version, 5)
     plan = route.saved(path)
-    route.box.faults.add("POST", "/tags$", after=1, times=1, run=lambda: _gone(route, "contact", "c003", "external_id"))
+    route.box.faults.add("POST", "/tags$", after=1, times=1, run=lambda: _drop(route, "contact", "c003", "external_id"))
     outcomes = statuses(route.apply(plan))
     assert outcomes.pop("attach contact/c003 tag/vip") == "skipped"
     assert set(outcomes.values()) == {"applied"}
@@ -132,7 +132,7 @@ def test_a_contact_that_went_is_skipped_and_the_others_are_tagged(make_route: Ma
 def test_a_company_that_went_is_skipped_and_the_others_are_tagged(make_route: MakeRoute, version: str) -> None:
     route, path = _many(make_route, version, 5)
     plan = route.saved(path)
-    route.box.faults.add("POST", "^/tags$", after=1, times=1, run=lambda: _gone(route, "company", "k003", "company_id"))
+    route.box.faults.add("POST", "^/tags$", after=1, times=1, run=lambda: _drop(route, "company", "k003", "company_id"))
     outcomes = statuses(route.apply(plan))
     assert outcomes.pop("attach company/k003 tag/vip") == "skipped"
     assert set(outcomes.values()) == {"applied"}

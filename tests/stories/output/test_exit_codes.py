@@ -52,7 +52,7 @@ class Row:
         return f"{self.verb.split()[0] if self.verb else 'nothing'}: {self.situation}"
 
 
-def planned(text: str, *more: str) -> Before:
+def plans(text: str, *more: str) -> Before:
     """A plan was saved, and nothing else happened since."""
     return lambda desk: desk.plan(*more, m=text)
 
@@ -66,13 +66,13 @@ def edit(desk: Desk) -> None:
     desk.write("plan.json", json.dumps({**plan, "changes": plan["changes"][:-1]}))
 
 
-def approved(desk: Desk) -> None:
+def approve(desk: Desk) -> None:
     desk.plan(m=GONE)
     desk.write("policy.yaml", "policy: {limits: {deletes: 0}}\n")
-    committed(desk, "2100-01-01")
+    allow(desk, "2100-01-01")
 
 
-def committed(desk: Desk, expires: str) -> None:
+def allow(desk: Desk, expires: str) -> None:
     digest, _, people = desk.word().partition(":")
     entry = f'{{hash: "{digest}", people: {people}, reason: It ended, by: Inara Serra, expires: {expires}}}'
     desk.write("m.yaml", GONE + f"approvals:\n  - {entry}\n")
@@ -94,11 +94,11 @@ def file(name: str, text: str) -> Before:
     return lambda desk: desk.write(name, text)
 
 
-def applied(desk: Desk) -> None:
+def apply_plan(desk: Desk) -> None:
     assert desk("apply", "plan.json") == 0
 
 
-def held(desk: Desk) -> None:
+def hold_lock(desk: Desk) -> None:
     """Another run holds the lock, until this process ends."""
     waiting = Waiting(0, time.sleep, time.monotonic, time.time)
     desk.held = FileHome(desk.folder / HELD).lock("sandbox1", "zoe on a desk", waiting)
@@ -144,13 +144,13 @@ BASED = "plan m.yaml --base HEAD --fail-on unexplained"
 OLD_STAYS = "tags: [vip, {name: old, members: free}]\n"
 
 ROWS = (
-    Row("nothing refused", "rehearse plan.json", 0, before=planned(CHANGED)),
-    Row("something refused", "rehearse plan.json", 3, before=planned(OWNERLESS)),
-    Row("refused by a gate", "rehearse plan.json", 3, before=planned(GONE), says="deletes"),
-    Row("stale", "rehearse plan.json", 4, before=then(planned(CHANGED), file("m.yaml", SAME))),
-    Row("edited", "rehearse plan.json", 65, before=then(planned(CHANGED), edit), says="was edited"),
+    Row("nothing refused", "rehearse plan.json", 0, before=plans(CHANGED)),
+    Row("something refused", "rehearse plan.json", 3, before=plans(OWNERLESS)),
+    Row("refused by a gate", "rehearse plan.json", 3, before=plans(GONE), says="deletes"),
+    Row("stale", "rehearse plan.json", 4, before=then(plans(CHANGED), file("m.yaml", SAME))),
+    Row("edited", "rehearse plan.json", 65, before=then(plans(CHANGED), edit), says="was edited"),
     Row("no plan", "rehearse m.yaml", 65, says="is not a plan"),
-    Row("without the token", "rehearse plan.json", 1, before=then(planned(CHANGED), variable("INTERCOM_ACCESS_TOKEN", ""))),
+    Row("without the token", "rehearse plan.json", 1, before=then(plans(CHANGED), variable("INTERCOM_ACCESS_TOKEN", ""))),
     Row("valid", "validate m.yaml", 0),
     Row("broken YAML", "validate m.yaml", 65, "tags: [vip\n", says="m.yaml:"),
     Row("an empty section", "validate m.yaml", 65, "tags:\n", says="m.yaml:1"),
@@ -229,39 +229,39 @@ ROWS = (
     Row("a wrong token", "plan m.yaml", 1, before=variable("INTERCOM_ACCESS_TOKEN", "dG9rOg=="), says="not accepted"),
     Row("a page where a list should be", "plan m.yaml", 1, before=fails("GET", "^/tags", body=HTML), says="GET 127.0.0.1"),
     # show
-    Row("a saved plan", "show plan.json", 0, before=planned(CHANGED)),
+    Row("a saved plan", "show plan.json", 0, before=plans(CHANGED)),
     Row("no such file", "show nowhere.json", 65),
     Row("not a plan", "show m.yaml", 65),
-    Row("edited", "show plan.json", 65, before=then(planned(CHANGED), edit), says="was edited"),
+    Row("edited", "show plan.json", 65, before=then(plans(CHANGED), edit), says="was edited"),
     Row("of a later format", "show plan.json", 65, before=file("plan.json", '{"format_version": "2.0", "changes": []}')),
     # apply PLAN
-    Row("a saved plan", "apply plan.json", 0, CHANGED, planned(CHANGED), writes=2, files=MEMORY),
-    Row("a second time", "apply plan.json", 0, CHANGED, then(planned(CHANGED), applied, lambda b: b.written())),
-    Row("edited", "apply plan.json", 65, CHANGED, then(planned(CHANGED), edit)),
+    Row("a saved plan", "apply plan.json", 0, CHANGED, plans(CHANGED), writes=2, files=MEMORY),
+    Row("a second time", "apply plan.json", 0, CHANGED, then(plans(CHANGED), apply_plan, lambda b: b.written())),
+    Row("edited", "apply plan.json", 65, CHANGED, then(plans(CHANGED), edit)),
     Row("one to look at", "apply look.json", 65, CHANGED, lambda b: b("plan", "m.yaml", "--report", "json=look.json", m=CHANGED)),
     Row("no such plan", "apply nowhere.json", 65),
-    Row("an unknown option", "apply plan.json --nosuch", 64, before=planned(CHANGED)),
+    Row("an unknown option", "apply plan.json --nosuch", 64, before=plans(CHANGED)),
     Row("an empty object", "apply plan.json", 65, before=file("plan.json", "{}"), says="plan.json"),
     Row("no JSON", "apply plan.json", 65, before=file("plan.json", "not json"), says="plan.json"),
     Row("hardly a plan", "apply plan.json", 65, says="plan.json",
         before=file("plan.json", '{"changes": [], "format_version": "1.0", "applicable": true}')),
-    Row("the workspace moved", "apply plan.json", 4, CHANGED, then(planned(CHANGED), lives(**RENAMED)), says="company/6", files=MEMORY),
-    Row("the manifest moved", "apply plan.json", 4, CHANGED, then(planned(CHANGED), file("m.yaml", SAME)), files=MEMORY, says="manifest"),
-    Row("the manifest is gone", "apply plan.json", 65, CHANGED, then(planned(CHANGED), lambda b: (b.folder / "m.yaml").unlink())),
-    Row("refused", "apply plan.json", 3, GONE, planned(GONE), says="--approve", files=MEMORY),
-    Row("approved in the manifest", "apply plan.json", 0, GONE, approved, writes=1, files=MEMORY),
-    Row("approved in the manifest, under --policy", "apply plan.json --policy policy.yaml", 3, GONE, approved, files=MEMORY),
-    Row("approved until yesterday", "apply plan.json", 3, GONE, then(planned(GONE), lambda b: committed(b, "2020-01-01")), files=MEMORY),
+    Row("the workspace moved", "apply plan.json", 4, CHANGED, then(plans(CHANGED), lives(**RENAMED)), says="company/6", files=MEMORY),
+    Row("the manifest moved", "apply plan.json", 4, CHANGED, then(plans(CHANGED), file("m.yaml", SAME)), files=MEMORY, says="manifest"),
+    Row("the manifest is gone", "apply plan.json", 65, CHANGED, then(plans(CHANGED), lambda b: (b.folder / "m.yaml").unlink())),
+    Row("refused", "apply plan.json", 3, GONE, plans(GONE), says="--approve", files=MEMORY),
+    Row("approved in the manifest", "apply plan.json", 0, GONE, approve, writes=1, files=MEMORY),
+    Row("approved in the manifest, under --policy", "apply plan.json --policy policy.yaml", 3, GONE, approve, files=MEMORY),
+    Row("approved until yesterday", "apply plan.json", 3, GONE, then(plans(GONE), lambda b: allow(b, "2020-01-01")), files=MEMORY),
     Row("another workspace", "apply plan.json", 3, CHANGED,
-        then(planned(CHANGED), lambda b: b.seed(app={"id_code": "other2"}), lambda b: b.box.ws.prepare()), files=MEMORY, says="workspace"),
-    Row("a part of a saved plan", "apply plan.json --target tag/*", 64, CHANGED, planned(CHANGED)),
-    Row("too many calls", "apply plan.json --max-calls 1", 3, CHANGED, planned(CHANGED), files=MEMORY),
+        then(plans(CHANGED), lambda b: b.seed(app={"id_code": "other2"}), lambda b: b.box.ws.prepare()), files=MEMORY, says="workspace"),
+    Row("a part of a saved plan", "apply plan.json --target tag/*", 64, CHANGED, plans(CHANGED)),
+    Row("too many calls", "apply plan.json --max-calls 1", 3, CHANGED, plans(CHANGED), files=MEMORY),
     Row("looser than the policy file", "apply plan.json --policy p.yaml", 3, "policy: {limits: {deletes: 20}}\n" + CHANGED,
-        then(planned("policy: {limits: {deletes: 20}}\n" + CHANGED), file("p.yaml", "policy: {}\n")), files=MEMORY),
-    Row("no token", "apply plan.json", 1, CHANGED, then(planned(CHANGED), variable("INTERCOM_ACCESS_TOKEN", ""))),
-    Row("a page where a list should be", "apply plan.json", 1, CHANGED, then(planned(CHANGED), fails("GET", "^/tags", body=HTML)),
+        then(plans("policy: {limits: {deletes: 20}}\n" + CHANGED), file("p.yaml", "policy: {}\n")), files=MEMORY),
+    Row("no token", "apply plan.json", 1, CHANGED, then(plans(CHANGED), variable("INTERCOM_ACCESS_TOKEN", ""))),
+    Row("a page where a list should be", "apply plan.json", 1, CHANGED, then(plans(CHANGED), fails("GET", "^/tags", body=HTML)),
         files=MEMORY),
-    Row("events where no folder is", "apply plan.json --events nowhere/e", 64, CHANGED, planned(CHANGED), says="folder"),
+    Row("events where no folder is", "apply plan.json --events nowhere/e", 64, CHANGED, plans(CHANGED), says="folder"),
     # apply PATH
     Row("without a terminal", "apply m.yaml", 64, CHANGED, says="--auto-approve"),
     Row("unasked", "apply m.yaml --auto-approve", 0, CHANGED, writes=2, files=MEMORY),
@@ -275,7 +275,7 @@ ROWS = (
         writes=2, files=MEMORY),
     Row("for ever at the lock", "apply m.yaml --auto-approve --lock-timeout nan", 64, CHANGED),
     Row("events", "apply m.yaml --auto-approve --events e", 0, CHANGED, writes=2, files=MEMORY | {"e"}),
-    Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, held,
+    Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, hold_lock,
         files=MEMORY - {HELD, f"{HELD}/.gitignore"}, says="zoe on a desk"),
     # drift
     Row("nothing applied yet", "drift m.yaml", 2, CHANGED, says=""),
@@ -294,7 +294,7 @@ ROWS = (
     Row("only reads", "drift m.yaml --read-only", 0, says="0 writes possible"),
     # only reads, and only what a branch changed
     Row("only reads", "plan m.yaml --detailed-exitcode --read-only", 2, CHANGED, says="0 writes possible"),
-    Row("only reads", "apply plan.json --read-only", 64, CHANGED, planned(CHANGED), says="the plan has 2 changes, and nothing was sent"),
+    Row("only reads", "apply plan.json --read-only", 64, CHANGED, plans(CHANGED), says="the plan has 2 changes, and nothing was sent"),
     Row("only reads, of a manifest", "apply m.yaml --auto-approve --read-only", 64, CHANGED, says="nothing was written"),
     Row("only reads, and nothing to do", "apply m.yaml --auto-approve --read-only", 0, files=MEMORY, says="0 writes possible"),
     Row("what no base explains", "plan m.yaml --only explained", 64, CHANGED, says="--base REF"),
@@ -304,11 +304,11 @@ ROWS = (
     Row("close to what is there", "explain tag/vipp", 1, says="tag/vip"),
     Row("no address", "explain vip", 64),
     Row("of another workspace", "explain tag/vip m.yaml", 3, OTHER),
-    Row("with itself", "diff plan.json plan.json", 0, CHANGED, planned(CHANGED)),
+    Row("with itself", "diff plan.json plan.json", 0, CHANGED, plans(CHANGED)),
     Row("with another plan", "diff plan.json other.json", 2, CHANGED,
-        then(planned(CHANGED), lambda b: b("plan", "m.yaml", "-o", "other.json", m=SAME))),
-    Row("with nothing", "diff plan.json nowhere.json", 65, CHANGED, planned(CHANGED)),
-    Row("with one thing", "diff plan.json", 64, CHANGED, planned(CHANGED)),
+        then(plans(CHANGED), lambda b: b("plan", "m.yaml", "-o", "other.json", m=SAME))),
+    Row("with nothing", "diff plan.json nowhere.json", 65, CHANGED, plans(CHANGED)),
+    Row("with one thing", "diff plan.json", 64, CHANGED, plans(CHANGED)),
 
     Row("declared and live", "adopt --all m.yaml --auto-approve", 0, files=MEMORY),
     Row("nobody to ask", "adopt --all m.yaml", 64, says="--auto-approve"),

@@ -32,7 +32,7 @@ MANIFEST = "tags: [vip]\ncontacts: [{external_id: '25', name: Zoe Alleyne, phone
 VALUES = ("Hoban", "Washburn", "Zoe", "Alleyne", "5550001", "5559999")
 
 
-def told(text: str) -> list[str]:
+def find_personal(text: str) -> list[str]:
     """The personal values that can be read in it."""
     return [value for value in VALUES if value in text]
 
@@ -43,12 +43,12 @@ def test_values_are_masked_unless_they_are_asked_for(desk: Desk) -> None:
     reports = [f"--report={form}={form}.out" for form in ("text", "json", "markdown", "html")]
     assert desk.plan(*reports, m=MANIFEST) == 2
     texts = [desk.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
-    assert [told(text) for text in texts] == [[]] * 5
+    assert [find_personal(text) for text in texts] == [[]] * 5
     assert desk.plan(*reports, "--show-personal") == 2
     texts = [desk.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
-    assert [told(text) for text in texts] == [list(VALUES)] * 5
+    assert [find_personal(text) for text in texts] == [list(VALUES)] * 5
     assert {Path(f"{form}.out").stat().st_mode & 0o777 for form in ("text", "json", "markdown", "html")} == {0o600}
-    assert told(Path("plan.json").read_text(encoding="utf-8")) == [], "the saved plan holds none, whatever is shown"
+    assert find_personal(Path("plan.json").read_text(encoding="utf-8")) == [], "the saved plan holds none, whatever is shown"
 
 
 @pytest.mark.parametrize("value", ["true", "1", "yes", "woodpecker"])
@@ -59,7 +59,7 @@ def test_a_pipeline_must_ask_twice(value: str, desk: Desk) -> None:
     assert "--show-personal=ci" in desk.err
     assert desk.box.requests == []
     assert desk.plan("--show-personal=ci") == 2
-    assert told(desk.out) == list(VALUES)
+    assert find_personal(desk.out) == list(VALUES)
 
 
 @pytest.mark.parametrize("value", ["", "false", "0", "False"])
@@ -74,10 +74,10 @@ def test_a_plan_with_its_values_is_confidential_and_needs_no_manifest(desk: Desk
     assert next(iter(desk.saved().items())) == ("confidential", True)
     assert Path("plan.json").read_text(encoding="utf-8").lstrip("{\n ").startswith('"confidential": true')
     assert Path("plan.json").stat().st_mode & 0o777 == 0o600
-    assert told(desk.out) == []
+    assert find_personal(desk.out) == []
     Path("m.yaml").unlink()
     assert desk("show", "plan.json") == 0
-    assert told(desk.out) == []
+    assert find_personal(desk.out) == []
     assert desk("apply", "plan.json") == 0
     assert len(desk.written()) == 2
     assert desk("apply", "plan.json") == 0
@@ -256,4 +256,4 @@ def test_the_process_list_shows_no_value_and_no_token(desk: Desk) -> None:
         stop.set()
         watcher.join(60)
     assert any("apply plan.json" in line for line in seen), "nothing was seen"
-    assert [line for line in seen if told(line) or token in line] == []
+    assert [line for line in seen if find_personal(line) or token in line] == []

@@ -31,7 +31,7 @@ def people(number: int, **fields: Any) -> list[Doc]:
     return [{"external_id": f"u{n}", **fields} for n in range(number)]
 
 
-def tagged(number: int, **fields: Any) -> list[Doc]:
+def people_with_tags(number: int, **fields: Any) -> list[Doc]:
     return [{"external_id": f"u{n}", "tags": [TAGS[n % 20], TAGS[(n + 7) % 20]], **fields} for n in range(number)]
 
 
@@ -51,7 +51,7 @@ def test_attaches_are_looked_at_again_a_hundred_and_fifty_at_a_time(make_route: 
     number, companies = times(100), [{"company_id": f"c{n}"} for n in range(times(10))]
     live = [{**one, "companies": [f"c{n % len(companies)}"]} for n, one in enumerate(people(times(1000)))]
     route = make_route({"tags": TAGS, "companies": companies, "contacts": live})
-    planned, applied, shown = calls(route, {"tags": TAGS, "companies": companies, "contacts": tagged(number)})
+    planned, applied, shown = calls(route, {"tags": TAGS, "companies": companies, "contacts": people_with_tags(number)})
     searches = ceil(number / 150)
     assert planned == 2 + searches + ceil(len(companies) / 60) <= 60
     assert applied == {"reads": 2 + searches, "writes": 20 * ceil(number / 10 / 50)}
@@ -132,7 +132,7 @@ def test_what_a_stale_search_shows_as_linked_or_not_costs_at_most_a_call(make_ro
 
 
 # ---- apply of a manifest: what its own plan read a moment ago is not read again
-def applied(desk: Desk, declared: Doc, *more: str) -> Counter[str]:
+def count_calls(desk: Desk, declared: Doc, *more: str) -> Counter[str]:
     """The calls of `apply MANIFEST`, by method, after its plan's: those that it says it planned are those that it made."""
     desk.box.forget_requests()
     assert desk("plan", "m.yaml", m={**declared, "policy": WIDE | declared.get("policy", {})}) == 0, desk.err
@@ -157,7 +157,7 @@ def test_what_the_plan_of_an_apply_read_is_not_read_again(desk: Desk) -> None:
             {"external_id": "new", "missing": "create"},
         ],
     }
-    assert applied(desk, declared, "--ledger", "none") == {
+    assert count_calls(desk, declared, "--ledger", "none") == {
         "GET /me": 1,
         "GET /contacts/*": 1,
         "POST /contacts": 1,

@@ -17,13 +17,13 @@ def shop(desk: Desk) -> Desk:
     return desk
 
 
-def created(desk: Desk, *arguments: str) -> list[str]:
+def plan_addresses(desk: Desk, *arguments: str) -> list[str]:
     assert desk("plan", *arguments, "-o", "plan.json") == 0, desk.err
     return sorted(change["address"] for change in desk.saved()["changes"])
 
 
 def test_without_an_environment_the_overlays_are_left_alone_and_told_of(shop: Desk) -> None:
-    assert created(shop, "m") == ["tag/trial", "tag/vip"]
+    assert plan_addresses(shop, "m") == ["tag/trial", "tag/vip"]
     assert "note: without --env this is the base alone; there are overlays or `envs:` of prod" in shop.err
     assert "env" not in shop.saved()["manifest"]
     assert shop("plan", "m", "--env", "prod", "-o", "plan.json", "--detailed-exitcode") == 3
@@ -41,13 +41,13 @@ def test_each_workspace_has_its_own_part_of_the_ledger_under_one_name(shop: Desk
         other.seed({"app": {"id_code": "prod1"}})
         shop.patch.setenv("INTERCOM_BASE_URL", there.url)
         assert shop("apply", "m", "--env", "prod", "--auto-approve") == 0, shop.err
-        assert created(shop, "m", "--env", "prod") == []
+        assert plan_addresses(shop, "m", "--env", "prod") == []
         assert shop("drift", "m", "--env", "prod") == 0
     with shop.ledger() as ledger:
         assert set(ledger.workspaces()) == {"sandbox1", "prod1"}
         assert [len(ledger.read_recorded(app, "shop").records) for app in ("sandbox1", "prod1")] == [2, 2]
     shop.patch.setenv("INTERCOM_BASE_URL", shop.url)
-    assert created(shop, "m") == []
+    assert plan_addresses(shop, "m") == []
 
 
 def test_a_run_that_forgets_the_environment_takes_nothing_from_what_its_overlay_linked(desk: Desk) -> None:
@@ -56,11 +56,11 @@ def test_a_run_that_forgets_the_environment_takes_nothing_from_what_its_overlay_
     desk.write("m/m.prod.yaml", "contacts: [{external_id: '1', tags: [vip, gold]}]\n")
     assert desk("apply", "m", "--env", "prod", "--auto-approve") == 0, desk.err
     for path in ("m", "m/m.yaml"):
-        assert created(desk, path) == []
+        assert plan_addresses(desk, path) == []
         assert "tag/gold is ours, and m/m.prod.yaml, which declares it too, was not given: it stays" in desk.out
         assert desk("apply", path, "--auto-approve") == 0, desk.err
     desk.write("m/m.prod.yaml", "contacts: [{external_id: '1', tags: [vip]}]\n")
-    assert created(desk, "m", "--env", "prod") == ["contact/1"]
+    assert plan_addresses(desk, "m", "--env", "prod") == ["contact/1"]
     assert desk.saved()["changes"][0]["action"] == "detach"
 
 
@@ -68,7 +68,7 @@ def test_a_run_that_forgets_the_environment_takes_nothing_from_what_its_overlay_
 def prod(shop: Desk) -> Desk:
     """A plan for prod, whose overlay names the workspace of the desk, is saved."""
     shop.write("m/tags.prod.yaml", "tags: [{name: trial, omit: true}, gold]\n")
-    assert created(shop, "m", "--env", "prod") == ["tag/gold", "tag/vip"]
+    assert plan_addresses(shop, "m", "--env", "prod") == ["tag/gold", "tag/vip"]
     assert shop.saved()["manifest"]["env"] == "prod"
     return shop
 
@@ -82,13 +82,13 @@ def test_a_saved_plan_is_applied_to_the_environment_that_it_was_made_for(prod: D
 
 
 def test_a_plan_of_the_base_is_not_applied_to_an_environment(shop: Desk) -> None:
-    created(shop, "m")
+    plan_addresses(shop, "m")
     assert shop("apply", "plan.json", "--env", "prod") == 64
     assert "made without --env" in shop.err
 
 
 def test_another_value_of_a_variable_makes_a_plan_stale(shop: Desk) -> None:
-    created(shop, "m")
+    plan_addresses(shop, "m")
     shop.patch.setenv("RECONCILER_VAR_TAG", "other")
     assert shop("apply", "plan.json") == 4
     assert "or a variable in it has another value" in shop.err
@@ -96,7 +96,7 @@ def test_another_value_of_a_variable_makes_a_plan_stale(shop: Desk) -> None:
 
 
 def test_a_plan_with_its_manifest_inside_has_the_overlay_too(prod: Desk) -> None:
-    created(prod, "m", "--env", "prod", "--embed-values")
+    plan_addresses(prod, "m", "--env", "prod", "--embed-values")
     for name in ("tags.yaml", "tags.prod.yaml"):
         (prod.folder / "m" / name).unlink()
     assert prod("apply", "plan.json") == 0, prod.err
@@ -138,7 +138,7 @@ def test_what_is_live_with_the_sign_of_a_variable_is_exported_as_a_text(desk: De
     desk.seed(tags=["a${RECONCILER_VAR_X}", "$${b}", "vip"], contacts=[{"external_id": "${1}", "tags": ["$${b}"]}])
     assert desk("export", "-o", "x.yaml", "--only", "tags,contacts", "--with-links") == 0, desk.err
     assert "'a$${RECONCILER_VAR_X}'" in (desk.folder / "x.yaml").read_text(encoding="utf-8")
-    assert created(desk, "x.yaml") == []
+    assert plan_addresses(desk, "x.yaml") == []
 
 
 def test_an_edit_reaches_the_overlays_and_knows_the_variables(shop: Desk) -> None:

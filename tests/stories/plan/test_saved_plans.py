@@ -76,7 +76,7 @@ def plan(route: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocum
     return write_saved(route.kinds, planned.plan, "salt")
 
 
-def written(route: Route) -> Counter[str]:
+def count_writes(route: Route) -> Counter[str]:
     """The writes that were carried out, ids left away."""
     return Counter(f"{w.method} {IDS.sub('*', w.path)}" for w in route.box.writes if w.status < 400)
 
@@ -141,7 +141,7 @@ def undisturbed(make_route: MakeRoute) -> Counter[str]:
     route = make_route(SEED, ledger=True)
     document = plan(route, route.manifest(MANIFEST))
     assert {o.status for o in apply(route, document, approving(document))} == {"applied"}
-    return written(route)
+    return count_writes(route)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
             apply(route, document, rules)
         touch(route)
         assert {o.status for o in apply(route, document, rules)} <= {"applied"}, number
-        assert written(route) == undisturbed, number
+        assert count_writes(route) == undisturbed, number
         route.box.forget_requests()
         assert apply(route, document, rules) == []
-        assert written(route) == Counter()
+        assert count_writes(route) == Counter()
         assert changes(route.document(path)) == []
         if route.ledger:
             route.ledger.close()
@@ -182,7 +182,7 @@ def test_what_is_left_of_it_is_not_applied_without_the_approval(make_route: Make
     route.box.forget_requests()
     with pytest.raises(Refused):
         apply(route, document, NO_APPROVALS)
-    assert written(route) == Counter()
+    assert count_writes(route) == Counter()
 
 
 @pytest.mark.parametrize("number", [5, 26])

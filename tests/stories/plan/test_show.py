@@ -67,7 +67,7 @@ def test_an_email_in_a_refusal_is_masked(desk: Desk) -> None:
     assert "wash@" not in text
 
 
-def broken(document: Doc, way: str) -> Doc:
+def damage(document: Doc, way: str) -> Doc:
     match way:
         case "a change that is none":
             return {**document, "changes": [1]}
@@ -86,7 +86,7 @@ def broken(document: Doc, way: str) -> Doc:
 @pytest.mark.parametrize("form", sorted(RENDERERS))
 def test_half_a_plan_is_sixty_five_in_every_form(way: str, form: str, desk: Desk) -> None:
     document = json.loads(desk.ends("plan", "--format", "json", "m.yaml", m=MOVED).out)
-    Path("half.json").write_text(json.dumps(broken(document, way)), encoding="utf-8")
+    Path("half.json").write_text(json.dumps(damage(document, way)), encoding="utf-8")
     assert (desk("show", "half.json", "--format", form), desk.out) == (65, "")
     assert desk("apply", "half.json") == 65
 

@@ -22,7 +22,7 @@ def desk(desk: Desk) -> Desk:
     return desk
 
 
-def shown(desk: Desk) -> list[str]:
+def show_stale(desk: Desk) -> list[str]:
     """What an apply shows that ends with 4, also in its events."""
     desk.box.forget_requests()
     assert desk("apply", "plan.json", "--events", "events.ndjson") == 4, desk.err
@@ -41,7 +41,7 @@ def test_a_value_that_moved_and_a_change_that_is_new(desk: Desk) -> None:
     contact, company = desk.id("contact", external_id="25"), desk.id("company", company_id="6")
     desk.box.ws.store.table("contact").docs[contact]["name"] = "Zoe"
     desk.box.ws.store.table("company").docs[company]["size"] = 9
-    assert shown(desk) == [
+    assert show_stale(desk) == [
         "~ update company/6",
         "    size: set | not there",
         "~ update contact/25",
@@ -56,12 +56,12 @@ def test_a_value_that_moved_and_a_change_that_is_new(desk: Desk) -> None:
 
 def test_what_is_gone_stands_on_the_side_that_was_reviewed(desk: Desk) -> None:
     assert desk("api", "DELETE", f"/contacts/{desk.id('contact', external_id='25')}") == 0
-    assert [line for line in shown(desk) if line.startswith("-")] == ["- update contact/25", "- attach contact/25 tag/vip"]
+    assert [line for line in show_stale(desk) if line.startswith("-")] == ["- update contact/25", "- attach contact/25 tag/vip"]
 
 
 def test_another_manifest_is_planned_anew_to_be_compared(desk: Desk) -> None:
     desk.write("m.yaml", MANIFEST.replace(", new", ", gold").replace(", tags: [vip]", ""))
-    lines = shown(desk)
+    lines = show_stale(desk)
     assert [line for line in lines if line[0] in "-+"] == ["- create tag/new", "- attach contact/25 tag/vip", "+ create tag/gold"]
     assert lines[0] == "~ plan as a whole"
     assert "the manifest is not the one that was planned" in desk.err
@@ -69,7 +69,7 @@ def test_another_manifest_is_planned_anew_to_be_compared(desk: Desk) -> None:
 
 def test_it_is_what_diff_shows_but_for_values_that_moved(desk: Desk) -> None:
     desk.write("m.yaml", MANIFEST.replace(", new", ", gold"))
-    lines = shown(desk)
+    lines = show_stale(desk)
     assert desk("plan", "m.yaml", "-o", "now.json") == 0
     assert desk("diff", "plan.json", "now.json") == 2
     assert desk.out.splitlines() == lines
@@ -81,7 +81,7 @@ def test_it_is_what_diff_shows_but_for_values_that_moved(desk: Desk) -> None:
 def test_where_it_cannot_be_planned_anew_the_error_is_the_same(desk: Desk) -> None:
     desk.write("m.yaml", MANIFEST.replace(", new", ", gold"))
     desk.box.faults.add("GET", "/tags", status=403, times=None)
-    assert shown(desk) == []
+    assert show_stale(desk) == []
     assert "the manifest is not the one that was planned" in desk.err
 
 
@@ -89,7 +89,7 @@ def test_an_undo_that_is_stale_shows_it_too(desk: Desk) -> None:
     assert desk("apply", "plan.json") == 0, desk.err
     assert desk("undo", "last", "-o", "plan.json") == 0
     desk.box.ws.store.table("contact").docs[desk.id("contact", external_id="25")]["name"] = "Zoe"
-    assert "- update contact/id:" in "\n".join(shown(desk))
+    assert "- update contact/id:" in "\n".join(show_stale(desk))
 
 
 def test_a_plan_that_fits_shows_none_of_it(desk: Desk) -> None:

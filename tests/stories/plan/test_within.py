@@ -35,7 +35,7 @@ def reviewed(desk: Desk) -> Desk:
     return desk
 
 
-def gone(desk: Desk, external_id: str) -> None:
+def delete_contact(desk: Desk, external_id: str) -> None:
     desk("api", "DELETE", f"/contacts/{desk.id('contact', external_id=external_id)}")
 
 
@@ -47,7 +47,7 @@ def new(desk: Desk, *options: str) -> tuple[int, list[str]]:
 
 def test_the_same_plan_and_a_part_of_it_were_reviewed(reviewed: Desk) -> None:
     assert new(reviewed) == (2, [])
-    gone(reviewed, "26")
+    delete_contact(reviewed, "26")
     assert reviewed("apply", "plan.json") == 4
     assert new(reviewed) == (2, [])
     assert reviewed("apply", "again.json") == 0, reviewed.err

@@ -33,7 +33,7 @@ class Patient(threading.Event):
         return self.clock.sleep(timeout or 0.0)
 
 
-def undone(route: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> Proposal:
+def propose_back(route: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> Proposal:
     """The plan that takes a run back."""
     with route.session() as session:
         return propose_undo(session, run_meant(session, run, None), rules)
@@ -41,12 +41,12 @@ def undone(route: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> 
 
 def plan_back(route: Route, run: str = "last") -> PlanDocument:
     """That plan as its document."""
-    return document(route.kinds, undone(route, run).plan)
+    return document(route.kinds, propose_back(route, run).plan)
 
 
 def undo_plan(route: Route, run: str = "last") -> PlanDocument:
     """That plan as a file holds it."""
-    return write_saved(route.kinds, undone(route, run).plan, "salt")
+    return write_saved(route.kinds, propose_back(route, run).plan, "salt")
 
 
 def run(route: Route, **manifest: Any) -> str:

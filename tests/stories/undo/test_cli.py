@@ -17,7 +17,7 @@ MANIFEST: dict[str, Any] = {
 }
 
 
-def applied(desk: Desk, manifest: dict[str, Any]) -> str:
+def apply_manifest(desk: Desk, manifest: dict[str, Any]) -> str:
     """Apply this; the answer is the run."""
     assert desk("apply", "intercom.yaml", "--auto-approve", intercom=manifest) == 0, desk.err
     return newest(desk)
@@ -28,7 +28,7 @@ def newest(desk: Desk) -> str:
 
 
 def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
-    name = applied(desk, MANIFEST)
+    name = apply_manifest(desk, MANIFEST)
     desk.box.forget_requests()
     assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
     assert desk.writes == []
@@ -51,7 +51,7 @@ def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
 def test_every_report_names_the_run(desk: Desk, form: str) -> None:
-    name = applied(desk, MANIFEST)
+    name = apply_manifest(desk, MANIFEST)
     assert desk("undo", name, "--format", form, "--report", f"{form}=report") == 0, desk.err
     assert name in desk.out
     assert (desk.folder / "report").read_text() == desk.out
@@ -60,14 +60,14 @@ def test_every_report_names_the_run(desk: Desk, form: str) -> None:
 
 
 def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Desk) -> None:
-    applied(desk, MANIFEST)
+    apply_manifest(desk, MANIFEST)
     assert desk("undo", "last", "--report", "json=look.json") == 0
     assert desk("apply", "look.json") == 65
 
 
 def test_last_is_that_of_the_name_in_this_folder(desk: Desk) -> None:
-    ours = applied(desk, MANIFEST)
-    theirs = applied(desk, {"name": "sales", "tags": ["theirs"]})
+    ours = apply_manifest(desk, MANIFEST)
+    theirs = apply_manifest(desk, {"name": "sales", "tags": ["theirs"]})
     assert desk("undo", "last", "--format", "json") == 0
     assert json.loads(desk.out)["run"] == theirs
     desk.write("intercom.yaml", MANIFEST)
@@ -78,7 +78,7 @@ def test_last_is_that_of_the_name_in_this_folder(desk: Desk) -> None:
 def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
     assert desk("undo", "last") == 64
     assert "no ledger" in desk.err
-    applied(desk, MANIFEST)
+    apply_manifest(desk, MANIFEST)
     assert desk("undo", "20200101T000000000-00000000") == 64
     assert "no such run" in desk.err
     assert "`reconciler history` lists them" in desk.err
@@ -88,7 +88,7 @@ def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
 
 
 def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
-    name = applied(desk, MANIFEST)
+    name = apply_manifest(desk, MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     desk.box.ws.settings.app_id = "elsewhere"
     desk.box.forget_requests()
@@ -99,7 +99,7 @@ def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
 
 
 def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
-    applied(desk, MANIFEST)
+    apply_manifest(desk, MANIFEST)
     assert desk("undo", "last", "-o", "undo.json") == 0
     desk.box.ws.store.table("contact").docs[WASH]["name"] = "Somebody"
     desk.box.forget_requests()
@@ -108,7 +108,7 @@ def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
 
 
 def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
-    name = applied(desk, MANIFEST)
+    name = apply_manifest(desk, MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     (desk.folder / ".reconciler" / "images" / f"{name}.json").unlink()
     assert desk("apply", "undo.json") == 4
@@ -116,7 +116,7 @@ def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
 
 
 def test_the_gates_of_an_undo_are_those_of_the_run(desk: Desk) -> None:
-    applied(desk, {"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
+    apply_manifest(desk, {"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
     assert desk("undo", "last", "-o", "undo.json") == 0
     assert "REFUSED" in desk.out
     assert desk("apply", "undo.json") == 3

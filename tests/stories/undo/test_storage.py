@@ -27,7 +27,7 @@ from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around, git
 from tests.desk.route import WIDE, Route, changes
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
-from tests.stories.undo.taking_back import Patient, notes, plan_back, run, runs, undone, workspace
+from tests.stories.undo.taking_back import Patient, notes, plan_back, propose_back, run, runs, workspace
 
 EVERYTHING: dict[str, Any] = {
     "tags": [{"name": "vip", "state": "absent"}, {"name": "beta-2026", "renamed_from": "Beta"}, "new"],
@@ -42,13 +42,13 @@ PERSONAL = re.compile("wash|zoe|mal@|pilot|hoban|river|@|555010", re.IGNORECASE)
 PLAN = {"policy": WIDE, **EVERYTHING}
 
 
-def kept(route: Route, suffix: str = "") -> Path:
+def image_path(route: Route, suffix: str = "") -> Path:
     return route.folder / ".reconciler" / "images" / f"{runs(route)[0]}{suffix}.json"
 
 
 def test_nothing_personal_is_in_what_may_be_shared(route: Route) -> None:
     run(route, **EVERYTHING)
-    shared, private = kept(route).read_text(), kept(route, ".private").read_text()
+    shared, private = image_path(route).read_text(), image_path(route, ".private").read_text()
     assert PERSONAL.search(shared) is None
     assert not [c for c in json.loads(shared)["changes"] if c["source"]["kind"] == "contact" and "key" in c], "contacts go by their ids"
     assert {WASH, ZOE, MAL} <= set(re.findall("[0-9a-f]{24}", shared)), "ids for links and members"
@@ -58,15 +58,15 @@ def test_nothing_personal_is_in_what_may_be_shared(route: Route) -> None:
 
 def test_no_value_of_a_person_is_in_what_may_be_shared(route: Route) -> None:
     run(route, contacts=[{"external_id": "27", "custom_attributes": {"score": 8}}])
-    (shared,) = (change for change in json.loads(kept(route).read_text())["changes"] if change["action"] == "update")
+    (shared,) = (change for change in json.loads(image_path(route).read_text())["changes"] if change["action"] == "update")
     assert shared["fields"] == {"custom_attributes.score": None}
-    assert "8" in kept(route, ".private").read_text()
+    assert "8" in image_path(route, ".private").read_text()
 
 
 def test_only_the_owner_may_read_any_of_it(route: Route) -> None:
     run(route, **EVERYTHING)
-    assert {stat.S_IMODE(kept(route, suffix).stat().st_mode) for suffix in ("", ".private")} == {0o600}
-    assert stat.S_IMODE(kept(route).parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(image_path(route, suffix).stat().st_mode) for suffix in ("", ".private")} == {0o600}
+    assert stat.S_IMODE(image_path(route).parent.stat().st_mode) == 0o700
 
 
 def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route: MakeRoute) -> None:
@@ -76,9 +76,9 @@ def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route
     before = workspace(route)
     companies = [{"company_id": "b@mail.example", "state": "absent"}]
     run(route, tags=[{"name": "of ann@mail.example", "state": "absent"}], companies=companies)
-    assert "@" not in kept(route).read_text()
+    assert "@" not in image_path(route).read_text()
     assert [change["action"] for change in plan_back(route)["changes"]] == ["create", "create"]
-    kept(route, ".private").unlink()
+    image_path(route, ".private").unlink()
     plan = plan_back(route)
     assert changes(plan) == []
     assert set(notes(plan, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(route)}"}
@@ -86,14 +86,14 @@ def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route
 
 
 def _old_company(route: Route) -> str:
-    image = json.loads(kept(route).read_text())
+    image = json.loads(image_path(route).read_text())
     return str(next(change["source"]["id"] for change in image["changes"] if change["source"]["kind"] == "company"))
 
 
 def test_without_the_private_part_the_rest_comes_back(route: Route) -> None:
     """As on another machine: a pipeline that shares the ledger."""
     run(route, **EVERYTHING)
-    kept(route, ".private").unlink()
+    image_path(route, ".private").unlink()
     plan = plan_back(route)
     text = "was kept only on the machine of that run"
     assert notes(plan, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
@@ -107,7 +107,7 @@ def test_an_image_reads_back_as_it_was(route: Route) -> None:
     with route.session() as session:
         work = prepare(session, route.saved(route.manifest(PLAN)), planned.manifest)
         list(carry_out(session, work, Patient(route.clock)))
-    shared, private = (json.loads(kept(route, suffix).read_text()) for suffix in ("", ".private"))
+    shared, private = (json.loads(image_path(route, suffix).read_text()) for suffix in ("", ".private"))
     image = join_preimage(shared["run"], shared, private, KINDS)
     assert join_preimage(shared["run"], *split_preimage(KINDS, image), KINDS) == image
     assert [deed.action for deed in image.kept_changes] == [deed.action for deed in whole]
@@ -119,13 +119,13 @@ BAD = ["", "[]", "{}", '{"format": 2, "changes": []}', '{"format": 1, "run": "x"
 @pytest.mark.parametrize("text", BAD, ids=lambda text: text[:20])
 def test_a_damaged_image_is_one_sentence(route: Route, text: str) -> None:
     run(route, tags=["new"])
-    kept(route).write_text(text)
+    image_path(route).write_text(text)
     with pytest.raises(ReconcilerError, match="damaged"):
-        undone(route)
+        propose_back(route)
 
 
 # ---- when it cannot be kept
-def blocked(route: Route) -> None:
+def block_images(route: Route) -> None:
     """A file where the folder of the images belongs."""
     folder = route.folder / ".reconciler" / "images"
     folder.write_text("")
@@ -143,7 +143,7 @@ DESTRUCTIVE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", DESTRUCTIVE.values(), ids=DESTRUCTIVE)
 def test_nothing_is_destroyed_that_cannot_be_kept(route: Route, what: dict[str, Any]) -> None:
-    blocked(route)
+    block_images(route)
     before = workspace(route)
     with pytest.raises(Refused, match="pre-images: .* nothing was written; make room, or see to the permissions") as refused:
         run(route, **what)
@@ -157,17 +157,17 @@ def test_nothing_is_destroyed_that_cannot_be_kept(route: Route, what: dict[str, 
 
 
 def test_what_destroys_nothing_goes_on_without(route: Route) -> None:
-    blocked(route)
+    block_images(route)
     contacts = [{"external_id": "25", "tags": ["new"]}, {"external_id": "26", "custom_attributes": {"score": 1}}]
     name = run(route, tags=["new"], contacts=contacts)
     assert workspace(route)["contact"][WASH]["tags"] == ["new", "vip"]
     (route.folder / ".reconciler" / "images").unlink()
     with pytest.raises(Usage, match="nothing is kept"):
-        undone(route, name)
+        propose_back(route, name)
 
 
 def test_once_there_is_room_it_goes_through(route: Route) -> None:
-    blocked(route)
+    block_images(route)
     with pytest.raises(Refused):
         run(route, **DESTRUCTIVE["a tag"])
     (route.folder / ".reconciler" / "images").unlink()
@@ -199,7 +199,7 @@ def test_members_are_read_whole_before_the_first_write(make_route: MakeRoute) ->
     route = make_route({"tags": ["vip"], "companies": [{"company_id": "6"}], "contacts": contacts}, ledger=True)
     before = workspace(route)
     run(route, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
-    image = json.loads(kept(route).read_text())
+    image = json.loads(image_path(route).read_text())
     held = {tuple(h["link"]): len(h["ids"]) for change in image["changes"] for h in change.get("held", ())}
     assert held == {("contact", "tags"): 160, ("contact", "companies"): 160}
     first = next(i for i, record in enumerate(route.box.requests) if record.method == "DELETE")
@@ -229,7 +229,7 @@ def test_in_the_git_home_lies_the_shared_part_alone(route: Route, tmp_path: Path
     private = clone / ".reconciler" / "images" / f"{name}.private.json"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert [path.name for path in private.parent.iterdir()] == [private.name]
-    before = undone(route, name).plan.summary
+    before = propose_back(route, name).plan.summary
     assert before["create"] == 2
     route.ledger.close()
 
@@ -244,7 +244,7 @@ def test_in_postgresql_lies_the_shared_part_alone(route: Route, tmp_path: Path, 
     ((shared,),) = postgres.run("SELECT preimage FROM reconciler.images", address.rpartition("/")[2])
     assert PERSONAL.search(shared) is None
     assert [path.name for path in (tmp_path / "shared" / "images").iterdir()] == [f"{name}.private.json"]
-    assert undone(route, name).plan.summary["create"] == 2
+    assert propose_back(route, name).plan.summary["create"] == 2
     route.ledger.close()
 
 

@@ -20,7 +20,7 @@ from tests.conftest import MakeRoute
 from tests.desk.calling import Caller
 from tests.desk.route import Route, changes
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
-from tests.stories.undo.taking_back import carry_out_plan, notes, plan_back, run, runs, take_back, undo_plan, undone, workspace
+from tests.stories.undo.taking_back import carry_out_plan, notes, plan_back, propose_back, run, runs, take_back, undo_plan, workspace
 
 DAY = 86400.0
 LOST, CHANGED = "cannot come back", "changed since"
@@ -195,7 +195,7 @@ def test_right_after_the_run_it_is_seen_though_search_lags(make_route: MakeRoute
 def test_a_run_that_did_nothing_is_not_the_last_one(route: Route) -> None:
     wrote = run(route, tags=["vip", "new"])
     assert run(route, tags=["vip", "new"]) != wrote
-    assert undone(route).plan.undoes == wrote
+    assert propose_back(route).plan.undoes == wrote
 
 
 def test_the_last_run_may_be_that_of_one_name(route: Route) -> None:
@@ -219,12 +219,12 @@ def test_an_older_run_is_taken_back_as_far_as_it_still_stands(route: Route) -> N
 def test_a_run_that_nobody_knows_is_wrong_usage(route: Route, name: str) -> None:
     run(route, tags=["new"])
     with pytest.raises(Usage, match="no such run.*reconciler history"):
-        undone(route, name)
+        propose_back(route, name)
 
 
 def test_a_run_that_wrote_nothing_has_nothing_to_undo(route: Route) -> None:
     with pytest.raises(Usage, match="there is nothing to undo"):
-        undone(route, run(route, tags=["vip"]))
+        propose_back(route, run(route, tags=["vip"]))
 
 
 def test_after_thirty_days_it_is_gone(route: Route) -> None:
@@ -234,7 +234,7 @@ def test_after_thirty_days_it_is_gone(route: Route) -> None:
     assert changes(plan_back(route, name)) == ["delete tag/new"]
     route.clock.now += 180
     with pytest.raises(Usage, match="thirty days"):
-        undone(route, name)
+        propose_back(route, name)
     with pytest.raises(Stale, match="thirty days"):
         carry_out_plan(route, plan)
 
@@ -244,7 +244,7 @@ def test_a_run_in_another_workspace_is_refused(route: Route, make_route: MakeRou
     other = make_route(SEED, app_id="elsewhere")
     other.ledger = route.ledger
     with pytest.raises(Refused, match="workspace"):
-        undone(other, name)
+        propose_back(other, name)
     with pytest.raises(Refused, match="workspace"):
         carry_out_plan(other, plan)
     assert not other.box.writes
@@ -422,33 +422,33 @@ def test_what_a_create_found_in_place_stays(route: Route) -> None:
 def test_the_limits_are_those_of_the_run(route: Route) -> None:
     tags = [f"t{i}" for i in range(12)]
     name = run(route, tags=tags, policy={"limits": {"creates": 12, "deletes": 11}})
-    (refusal,) = undone(route, name).plan.refusals
+    (refusal,) = propose_back(route, name).plan.refusals
     assert (refusal.gate, " deleted, the limit is 11" in refusal.message) == ("limits.deletes", True)
     plan = undo_plan(route, name)
     with pytest.raises(Refused, match="--approve"):
         carry_out_plan(route, plan)
     assert refusal.approve
     rules = Approvals(on_command_line=(parse_approval(refusal.approve),))
-    assert undone(route, name, rules).plan.refusals == ()
+    assert propose_back(route, name, rules).plan.refusals == ()
     assert statuses(carry_out_plan(route, plan, rules)) == {"applied"}
 
 
 @pytest.mark.parametrize(("ruling", "limit"), [(5, 5), (50, 11)])
 def test_of_the_limits_of_the_run_and_of_a_policy_file_the_stricter_counts(route: Route, ruling: int, limit: int) -> None:
     name = run(route, tags=[f"t{i}" for i in range(12)], policy={"limits": {"deletes": 11}})
-    (refusal,) = undone(route, name, Approvals(base=Policy(limits=Limits(deletes=ruling)))).plan.refusals
+    (refusal,) = propose_back(route, name, Approvals(base=Policy(limits=Limits(deletes=ruling)))).plan.refusals
     assert f"the limit is {limit}" in refusal.message
 
 
 def test_what_is_protected_now_is_not_taken_back(route: Route) -> None:
     name = run(route, tags=["new"])
     run(route, tags=[{"name": "new", "protect": True}])
-    assert [refusal.gate for refusal in undone(route, name).plan.refusals] == ["protect"]
+    assert [refusal.gate for refusal in propose_back(route, name).plan.refusals] == ["protect"]
 
 
 def test_an_undo_makes_no_more_calls_than_are_allowed(route: Route) -> None:
     run(route, tags=["new", "newer"])
-    assert [refusal.gate for refusal in undone(route, "last", Approvals(max_calls=1)).plan.refusals] == ["max-calls"]
+    assert [refusal.gate for refusal in propose_back(route, "last", Approvals(max_calls=1)).plan.refusals] == ["max-calls"]
 
 
 def test_a_saved_undo_that_was_applied_writes_nothing_again(route: Route) -> None:
@@ -557,5 +557,5 @@ def test_no_e_mail_stands_in_an_undo_plan(route: Route) -> None:
 def test_to_plan_an_undo_is_to_read(route: Route) -> None:
     run(route, tags=["new"])
     route.box.forget_requests()
-    assert undone(route).plan.changes
+    assert propose_back(route).plan.changes
     assert not route.box.writes

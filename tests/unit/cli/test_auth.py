@@ -91,7 +91,7 @@ def surroundings(desk: Desk) -> dict[str, str]:
     return here | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "PATH": os.defpath, "HOME": str(desk.folder)}
 
 
-def refused(ended: Ended, code: int = 1) -> str:
+def read_refusal(ended: Ended, code: int = 1) -> str:
     """What an error says: one sentence on stderr, without a token in it."""
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.startswith("error: ")
@@ -137,13 +137,13 @@ def test_a_keyring_is_preferred_and_nothing_secret_is_left_in_a_file(desk: Desk)
     ],
 )
 def test_what_cannot_be_a_token_is_refused_before_anything_is_sent(desk: Desk, given: bytes, why: str) -> None:
-    assert f"the token from standard input {why}" in refused(desk.ends("auth", "login", given=given))
+    assert f"the token from standard input {why}" in read_refusal(desk.ends("auth", "login", given=given))
     assert desk.box.requests == []
     assert not tokens(desk).exists()
 
 
 def test_a_token_is_never_an_argument_and_not_echoed(desk: Desk) -> None:
-    assert "login takes no argument" in refused(desk.ends("auth", "login", TOKEN), 64)
+    assert "login takes no argument" in read_refusal(desk.ends("auth", "login", TOKEN), 64)
     for arguments in (["--token", TOKEN], [f"--token={TOKEN}"], ["--with-token", TOKEN]):
         ended = desk.ends("auth", "login", *arguments)
         assert (ended.code, TOKEN in ended.all) == (64, False)
@@ -159,19 +159,19 @@ def test_a_second_login_replaces_the_first(desk: Desk) -> None:
 
 def test_a_login_to_another_workspace_than_the_one_meant_keeps_nothing(desk: Desk) -> None:
     for options in (["--app-id", "other"], ["--region", "eu"]):
-        text = refused(login(desk, TOKEN, *options), 3)
+        text = read_refusal(login(desk, TOKEN, *options), 3)
         assert text.startswith("refused: workspace: the token is for sandbox1 in us, not for ")
         assert "use the token of that workspace" in text
     assert not tokens(desk).exists()
 
 
 def test_the_local_workspace_needs_no_login(desk: Desk) -> None:
-    assert "--sandbox needs no login" in refused(login(desk, TOKEN, "--sandbox"), 64)
+    assert "--sandbox needs no login" in read_refusal(login(desk, TOKEN, "--sandbox"), 64)
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
     (desk.folder / "config").write_text("a file")
-    assert "config" in refused(login(desk))
+    assert "config" in read_refusal(login(desk))
 
 
 def test_each_region_has_its_host() -> None:
@@ -211,7 +211,7 @@ def spoil(desk: Desk, bad: Bad) -> None:
 @pytest.mark.parametrize("bad", BAD.values(), ids=list(BAD))
 def test_a_token_that_does_not_work_is_one_sentence_and_is_not_kept(desk: Desk, bad: Bad) -> None:
     spoil(desk, bad)
-    assert bad.says in refused(login(desk, bad.token))
+    assert bad.says in read_refusal(login(desk, bad.token))
     assert not tokens(desk).exists()
 
 
@@ -221,7 +221,7 @@ def test_a_token_that_does_not_work_says_so_and_where_it_came_from_in_every_verb
     Path("intercom.yaml").write_text("tags: [VIP]\n")
     desk.patch.setenv("INTERCOM_ACCESS_TOKEN", bad.token)
     for arguments in (["auth", "status"], ["get", "tags"], ["plan", "intercom.yaml"], ["apply", "intercom.yaml", "--auto-approve"]):
-        text = refused(desk.ends(*arguments))
+        text = read_refusal(desk.ends(*arguments))
         assert bad.says in text
         assert "it came from: environment (INTERCOM_ACCESS_TOKEN)" in text
     assert desk.box.writes == []
@@ -230,14 +230,14 @@ def test_a_token_that_does_not_work_says_so_and_where_it_came_from_in_every_verb
 def test_a_stored_token_that_was_revoked_since_says_where_it_lies(desk: Desk) -> None:
     login(desk)
     desk.box.revoke(TOKEN)
-    assert f"it came from: file {tokens(desk)}" in refused(desk.ends("get", "tags"))
+    assert f"it came from: file {tokens(desk)}" in read_refusal(desk.ends("get", "tags"))
 
 
 def test_a_missing_permission_is_named(desk: Desk) -> None:
     login(desk, NARROW)
     Path("intercom.yaml").write_text("companies: [{company_id: '6'}]\n")
     for arguments, scope in ((["get", "tags"], "read_tags"), (["plan", "intercom.yaml"], "read_users")):
-        text = refused(desk.ends(*arguments))
+        text = read_refusal(desk.ends(*arguments))
         assert f"403 forbidden: You do not have the required scope ({scope}) to access this resource" in text
         assert "give the token's app this permission and try again" in text
 
@@ -251,7 +251,7 @@ def test_a_pin_of_another_workspace_is_listed_by_plan_and_refused_by_apply(desk:
     assert (planned.code, len(gates)) == (3, 1)
     assert "use the token of that workspace" in gates[0]["message"]
     assert [desk.ends("apply", path, "--auto-approve").code for path in ("m.yaml", "plan.json")] == [3, 3]
-    assert "refused: workspace: the token is for sandbox1 in us" in refused(desk.ends("get", "tags"), 3)
+    assert "refused: workspace: the token is for sandbox1 in us" in read_refusal(desk.ends("get", "tags"), 3)
     assert desk.box.writes == []
 
 
@@ -268,7 +268,7 @@ def test_the_pin_says_which_of_several_stored_tokens_is_meant(desk: Desk) -> Non
     assert desk.ends("plan", "m.yaml", "--detailed-exitcode").code == 0
     assert desk.ends("get", "tags").code == 0  # the pin of this folder
     assert desk.ends("get", "tags", "--app-id", "two").code == 0
-    text = refused(desk.ends("get", "tags", "--app-id", "three"))
+    text = read_refusal(desk.ends("get", "tags", "--app-id", "three"))
     assert text.startswith("no stored token is for workspace three (stored: one in us at ")
     assert "run `reconciler auth login` with the token that is meant" in text
 
@@ -277,7 +277,7 @@ def test_several_stored_tokens_and_no_pin_is_one_sentence(desk: Desk) -> None:
     two_workspaces(desk)
     Path("m.yaml").write_text("tags: [VIP]\n")
     desk.box.forget_requests()
-    text = refused(desk.ends("plan", "m.yaml"))
+    text = read_refusal(desk.ends("plan", "m.yaml"))
     assert text.startswith("tokens of several workspaces are stored (one in us at ")
     assert "say which is meant with `workspace:` in the manifest" in text
     assert desk.box.requests == []
@@ -293,22 +293,22 @@ def test_the_environment_beats_what_is_stored(desk: Desk) -> None:
     tokens(desk).write_text("damaged")
     assert desk.ends("get", "tags").code == 0
     desk.patch.setenv("INTERCOM_ACCESS_TOKEN", "")
-    assert "is not a file of stored tokens: remove it" in refused(desk.ends("get", "tags"))
+    assert "is not a file of stored tokens: remove it" in read_refusal(desk.ends("get", "tags"))
 
 
 def test_a_stored_token_goes_to_no_other_address_than_the_one_it_was_given_to(desk: Desk) -> None:
     login(desk)
     with Sandbox(token=TOKEN) as other, serve(other) as server:
-        text = refused(desk.ends("get", "tags", "--base-url", server.url))
+        text = read_refusal(desk.ends("get", "tags", "--base-url", server.url))
         assert other.requests == []
     assert text.startswith(f"no stored token is for {server.url} (stored: sandbox1 in us at {desk.url})")
     desk.patch.delenv("INTERCOM_BASE_URL")
-    assert refused(desk.ends("get", "tags")).startswith("no stored token is for Intercom itself")
+    assert read_refusal(desk.ends("get", "tags")).startswith("no stored token is for Intercom itself")
 
 
 def test_without_any_token_the_ways_to_get_one_are_named(desk: Desk) -> None:
     for arguments in (["auth", "status"], ["get", "tags"]):
-        text = refused(desk.ends(*arguments))
+        text = read_refusal(desk.ends(*arguments))
         assert text.startswith("no access token: set INTERCOM_ACCESS_TOKEN, run `reconciler auth login`, or use --sandbox")
 
 
@@ -354,7 +354,7 @@ def test_foreign_names_are_harmless(desk: Desk) -> None:
 
 def test_logout_removes_one_or_all_and_says_what(desk: Desk) -> None:
     two_workspaces(desk)
-    assert "no token of three is stored" in refused(desk.ends("auth", "logout", "--app-id", "three"))
+    assert "no token of three is stored" in read_refusal(desk.ends("auth", "logout", "--app-id", "three"))
     assert desk.ends("auth", "logout", "--app-id", "one").out == f"removed the token of one in us from the file {tokens(desk)}\n"
     assert TOKEN in tokens(desk).read_text()
     desk.patch.setenv("INTERCOM_ACCESS_TOKEN", TOKEN)
@@ -410,7 +410,7 @@ def test_oauth_from_the_printed_address_to_a_token_that_every_verb_uses(desk: De
     assert not any(secret in ended.all for secret in (SECRET, token))
     assert desk.ends("get", "tags").code == 0
     desk.box.revoke(token)
-    assert "the token is not accepted" in refused(desk.ends("get", "tags"))
+    assert "the token is not accepted" in read_refusal(desk.ends("get", "tags"))
 
 
 def oauth(desk: Desk, pasted: str, *options: str, secret: str = SECRET) -> Ended:
@@ -432,7 +432,7 @@ def oauth(desk: Desk, pasted: str, *options: str, secret: str = SECRET) -> Ended
     ],
 )
 def test_a_pasted_address_that_is_of_no_use_is_one_sentence(desk: Desk, pasted: str, why: str) -> None:
-    assert why in refused(oauth(desk, pasted))
+    assert why in read_refusal(oauth(desk, pasted))
     assert desk.box.requests == []
     assert not tokens(desk).exists()
 
@@ -448,10 +448,10 @@ def test_a_code_that_intercom_does_not_take_is_one_sentence(desk: Desk) -> None:
 
 
 def test_oauth_options_that_cannot_work_are_wrong_usage(desk: Desk) -> None:
-    assert "must start with https://" in refused(oauth(desk, "", "--redirect-uri", "http://127.0.0.1:8000/back"), 64)
-    assert "give --client-id with it" in refused(desk.ends("auth", "login", "--redirect-uri", "https://a.example"), 64)
-    assert "set INTERCOM_CLIENT_SECRET" in refused(desk.ends("auth", "login", "--client-id", "c1"), 64)
-    assert "the client secret from INTERCOM_CLIENT_SECRET has quotes" in refused(oauth(desk, "", secret=f'"{SECRET}"'))
+    assert "must start with https://" in read_refusal(oauth(desk, "", "--redirect-uri", "http://127.0.0.1:8000/back"), 64)
+    assert "give --client-id with it" in read_refusal(desk.ends("auth", "login", "--redirect-uri", "https://a.example"), 64)
+    assert "set INTERCOM_CLIENT_SECRET" in read_refusal(desk.ends("auth", "login", "--client-id", "c1"), 64)
+    assert "the client secret from INTERCOM_CLIENT_SECRET has quotes" in read_refusal(oauth(desk, "", secret=f'"{SECRET}"'))
     assert desk.box.requests == []
 
 
@@ -462,7 +462,7 @@ def test_intercoms_own_address_is_opened_without_a_base_url(desk: Desk) -> None:
 
 
 # ── a terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def typed(desk: Desk, keys: list[str], *arguments: str) -> Ended:
+def type_keys(desk: Desk, keys: list[str], *arguments: str) -> Ended:
     """A verb on a terminal where somebody types, "" for the address that the browser ends at; gives what the terminal showed."""
     pid, screen = pty.fork()
     if pid == 0:
@@ -483,13 +483,13 @@ def typed(desk: Desk, keys: list[str], *arguments: str) -> Ended:
 
 
 def test_what_is_typed_at_a_prompt_is_not_shown(desk: Desk) -> None:
-    ended = typed(desk, [f"{TOKEN}\n"], "auth", "login")
+    ended = type_keys(desk, [f"{TOKEN}\n"], "auth", "login")
     assert (ended.code, "logged in to sandbox1" in ended.out, TOKEN in ended.out) == (0, True, False)
     assert TOKEN in tokens(desk).read_text()
 
 
 def test_init_asks_for_a_token_where_there_is_none_and_keeps_it(desk: Desk) -> None:
-    ended = typed(desk, [f"{TOKEN}\n", "tags\n", "none\n"], "init", "--ledger", "none")
+    ended = type_keys(desk, [f"{TOKEN}\n", "tags\n", "none\n"], "init", "--ledger", "none")
     assert (ended.code, TOKEN in ended.out) == (0, False), ended.out
     assert "no access token" in ended.out
     assert "logged in to sandbox1" in ended.out
@@ -497,13 +497,13 @@ def test_init_asks_for_a_token_where_there_is_none_and_keeps_it(desk: Desk) -> N
 
 
 def test_the_client_secret_is_asked_for_without_showing_it(desk: Desk) -> None:
-    ended = typed(desk, [f"{SECRET}\n", ""], "auth", "login", "--client-id", "c1")
+    ended = type_keys(desk, [f"{SECRET}\n", ""], "auth", "login", "--client-id", "c1")
     assert (ended.code, "logged in to sandbox1" in ended.out, SECRET in ended.out) == (0, True, False)
 
 
 def test_nothing_typed_and_ctrl_c_end_in_one_sentence(desk: Desk) -> None:
-    assert "the token from the prompt is empty" in typed(desk, ["\n"], "auth", "login").out
-    ended = typed(desk, ["\x03"], "auth", "login")
+    assert "the token from the prompt is empty" in type_keys(desk, ["\n"], "auth", "login").out
+    ended = type_keys(desk, ["\x03"], "auth", "login")
     assert (ended.code, "error: interrupted" in ended.out) == (130, True)
 
 
@@ -531,7 +531,7 @@ VERBS = (
 )
 
 
-def echoed(fault: dict[str, Any], secret: str) -> dict[str, Any]:
+def put_secret(fault: dict[str, Any], secret: str) -> dict[str, Any]:
     """The fault with the secret in it."""
     spoken = json.dumps(secret)[1:-1]
     rule = {key: value.format(secret) if isinstance(value, str) else value for key, value in fault.items()}
@@ -553,7 +553,7 @@ def test_no_verb_shows_a_token_whatever_intercom_answers(
     else:
         desk.patch.setenv("INTERCOM_ACCESS_TOKEN", secret)
     if fault:
-        desk.box.faults.add(None, path, times=None, **echoed(fault, secret))
+        desk.box.faults.add(None, path, times=None, **put_secret(fault, secret))
     verbs = VERBS if not fault or fault["status"] != 200 else VERBS[1:3]  # a strange 200 is asked for again, after a pause
     for verb in verbs:
         assert secret not in desk.ends(*verb, given=secret).all, verb

@@ -47,7 +47,7 @@ def applied(desk: Desk) -> Desk:
     return desk
 
 
-def told(desk: Desk, address: str, *more: str) -> Any:
+def explain_json(desk: Desk, address: str, *more: str) -> Any:
     """What explain says as JSON; nothing was written for it."""
     assert desk("explain", address, "m.yaml", "--format", "json", *more) == 0, desk.err
     assert desk.written() == []
@@ -66,7 +66,7 @@ def actions(document: Any) -> list[tuple[str, str | None]]:
 def test_a_field_is_told_from_three_sides(applied: Desk) -> None:
     applied.seed(companies=[{"company_id": "6", "name": "Firefly"}])
     applied.write("m.yaml", MANIFEST.replace("name: Blue Sun}", "name: Blue Sun, plan: p1}"))
-    document = told(applied, "company/6")
+    document = explain_json(applied, "company/6")
     name, plan = (by(document["fields"], "path")[path] for path in ("name", "plan"))
     assert (name["declared"], name["live"], name["applied"], name["same"]) == ("Blue Sun", "Firefly", "as declared", False)
     assert (plan["declared"], plan["applied"]) == ("p1", "never applied")
@@ -82,7 +82,7 @@ def test_a_field_is_told_from_three_sides(applied: Desk) -> None:
 def test_a_value_that_nobody_knows_is_called_another(applied: Desk) -> None:
     applied.seed(companies=[{"company_id": "6", "name": "Firefly"}])
     applied.write("m.yaml", MANIFEST.replace("name: Blue Sun}", "name: Third}"))
-    assert by(told(applied, "company/6")["fields"], "path")["name"]["applied"] == "another value"
+    assert by(explain_json(applied, "company/6")["fields"], "path")["name"]["applied"] == "another value"
     assert applied("explain", "company/6", "m.yaml") == 0
     assert 'declared "Third", live "Firefly"; applied: another value, of which only a digest is left' in applied.out
 
@@ -98,7 +98,7 @@ def test_every_link_says_who_when_and_what_decides(applied: Desk) -> None:
     assert applied("api", "DELETE", f"/contacts/{contact}/tags/{tags['vip']}") == 0, applied.err
     applied.written()
     applied.write("m.yaml", MANIFEST.replace("tags: [vip, beta]", "tags: [vip]"))
-    document = told(applied, "contact/25")
+    document = explain_json(applied, "contact/25")
     links = by(document["links"], "target")
     assert {name: (one["live"], one["recorded"], one["decides"], one["action"]) for name, one in links.items()} == {
         "tag/vip": (False, "owned", "entry", "attach"),
@@ -123,7 +123,7 @@ def test_every_link_says_who_when_and_what_decides(applied: Desk) -> None:
 def test_the_policy_that_decides_is_the_one_that_the_plan_follows(desk: Desk) -> None:
     for policy, action in (("additive", None), ("owned", None), ("declared", "detach"), ("exact", "detach")):
         desk.write("m.yaml", f"policy: {{links: {policy}}}\ntags: [vip, theirs]\ncontacts: [{{external_id: '25', tags: [vip]}}]\n")
-        link = by(told(desk, "contact/25")["links"], "target")["tag/theirs"]
+        link = by(explain_json(desk, "contact/25")["links"], "target")["tag/theirs"]
         assert (link["decides"], link["action"]) == (policy, action)
 
 
@@ -131,12 +131,12 @@ def test_free_members_and_tombstones_decide_about_links(desk: Desk) -> None:
     tags = "tags: [vip, {name: theirs, members: free}, {name: old, state: absent}]"
     desk.write("m.yaml", f"policy: {{links: exact}}\n{tags}\ncontacts: [{{external_id: '25', tags: [vip]}}]\n")
     desk.seed(contacts=[{"external_id": "27", "tags": ["old"]}])
-    assert by(told(desk, "contact/25")["links"], "target")["tag/theirs"]["decides"] == "free"
+    assert by(explain_json(desk, "contact/25")["links"], "target")["tag/theirs"]["decides"] == "free"
     desk.write("m.yaml", "policy: {links: exact}\ntags: [{name: old, state: absent}]\ncontacts: [{external_id: '27', tags: []}]\n")
-    link = by(told(desk, "contact/27")["links"], "target")["tag/old"]
+    link = by(explain_json(desk, "contact/27")["links"], "target")["tag/old"]
     assert (link["decides"], link["action"]) == ("end", None)
     desk.write("m.yaml", "tags: [vip]\ncontacts: [{external_id: '25'}]\n")
-    assert by(told(desk, "contact/25")["links"], "target")["tag/theirs"]["decides"] is None
+    assert by(explain_json(desk, "contact/25")["links"], "target")["tag/theirs"]["decides"] is None
 
 
 # ── what is meant ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +144,7 @@ def test_another_name_of_a_declared_thing_is_its_entry(desk: Desk) -> None:
     by_id = f"contact/id:{desk.id('contact', external_id='25')}"
     names = {"tag/VIP": "tag/vip", "tag/alpha": "tag/beta", "contact/ZOE@serenity.example": "contact/25", by_id: "contact/25"}
     for asked, meant in names.items():
-        document = told(desk, asked)
+        document = explain_json(desk, asked)
         assert document["address"] == meant
         assert document["declared"]
         assert "asked" in document
@@ -154,14 +154,14 @@ def test_another_name_of_a_declared_thing_is_its_entry(desk: Desk) -> None:
 def test_who_has_the_email_of_an_entry_and_is_somebody_else_is_not_that_entry(desk: Desk) -> None:
     desk.seed(contacts=[{"role": "lead", "email": "kaylee@serenity.example"}])
     desk.write("m.yaml", "contacts: [{external_id: '25', email: kaylee@serenity.example}]\n")
-    document = told(desk, "contact/kaylee@serenity.example")
+    document = explain_json(desk, "contact/kaylee@serenity.example")
     assert (document["declared"], document["live"]["id"]) == (None, desk.id("contact", role="lead"))
     desk.write("m.yaml", "contacts: [{external_id: nobody, email: gone@serenity.example}]\n")
-    assert told(desk, "contact/gone@serenity.example")["address"] == "contact/nobody"
+    assert explain_json(desk, "contact/gone@serenity.example")["address"] == "contact/nobody"
 
 
 def test_what_is_only_live_says_so_and_who_linked_it(desk: Desk) -> None:
-    document = told(desk, "contact/26")
+    document = explain_json(desk, "contact/26")
     assert (document["declared"], document["recorded"], document["plan"]["changes"]) == (None, None, [])
     (link,) = document["links"]
     assert (link["target"], link["live"], link["decides"]) == ("tag/theirs", True, None)
@@ -170,8 +170,8 @@ def test_what_is_only_live_says_so_and_who_linked_it(desk: Desk) -> None:
     assert desk.out.endswith("Nothing is planned: nothing declares it.\n")
     assert "nothing declares this" in desk.out
     desk.write("m.yaml", "tags: [vip]\n")
-    assert by(told(desk, "contact/25")["links"], "target")["company/6"]["live"]
-    document = told(desk, "tag/theirs")
+    assert by(explain_json(desk, "contact/25")["links"], "target")["company/6"]["live"]
+    document = explain_json(desk, "tag/theirs")
     assert document["live"]["uses"]["contacts"] == 2
     assert document["live"]["last_applied_by"]
     assert [note["topic"] for note in document["plan"]["notes"]] == ["undeclared"]
@@ -179,12 +179,12 @@ def test_what_is_only_live_says_so_and_who_linked_it(desk: Desk) -> None:
 
 def test_what_is_no_longer_declared_is_pruned_by_the_next_plan(applied: Desk) -> None:
     applied.write("m.yaml", MANIFEST.replace("  - {name: beta, renamed_from: [alpha]}\n", "").replace("[vip, beta]", "[vip]"))
-    document = told(applied, "tag/beta")
+    document = explain_json(applied, "tag/beta")
     assert (document["declared"], document["recorded"]["owned"]) == (None, True)
     assert actions(document) == [("delete", None)]
     assert document["plan"]["changes"][0]["limits"] == {"deletes": 10, "people": 500}
     applied.write("m.yaml", (applied.folder / "m.yaml").read_text(encoding="utf-8").replace("tags: owned}", "tags: never}"))
-    document = told(applied, "tag/beta")
+    document = explain_json(applied, "tag/beta")
     assert (document["plan"]["changes"], [note["topic"] for note in document["plan"]["notes"]]) == ([], ["orphaned"])
 
 
@@ -192,19 +192,19 @@ def test_what_is_only_on_record_says_that_it_is_gone(applied: Desk) -> None:
     applied.write("m.yaml", MANIFEST.replace("  - {name: beta, renamed_from: [alpha]}\n", "").replace("[vip, beta]", "[vip]"))
     assert applied("api", "DELETE", f"/tags/{applied.id('tag', name='beta')}") == 0
     applied.written()
-    document = told(applied, "tag/beta")
+    document = explain_json(applied, "tag/beta")
     assert (document["declared"], document["live"], document["recorded"]["owned"]) == (None, None, True)
 
 
 def test_a_tombstone_that_is_done_says_when(applied: Desk) -> None:
-    document = told(applied, "tag/old")
+    document = explain_json(applied, "tag/old")
     assert (document["declared"]["state"], document["live"], document["recorded"]["ended"]) == ("absent", None, True)
     assert applied("explain", "tag/old", "m.yaml") == 0
     assert "; it ended then, as declared" in applied.out
 
 
 def test_a_tag_names_the_entries_that_have_it(applied: Desk) -> None:
-    linked = told(applied, "tag/vip")["linked_from"]
+    linked = explain_json(applied, "tag/vip")["linked_from"]
     assert linked["entries"] == [{"address": "contact/25", "list": "tags", "declared": "present", "source": {"file": "m.yaml", "line": 9}}]
     assert linked["recorded_as_ours"] == 1
 
@@ -232,7 +232,7 @@ def test_an_email_that_two_share_is_answered_with_their_ids(desk: Desk) -> None:
     assert f"as in contact/id:{first}" in desk.err
     assert "two@" not in desk.err
     desk.write("m.yaml", "contacts: [{email: two@serenity.example, name: Two}]\n")
-    document = told(desk, "contact/two@serenity.example")
+    document = explain_json(desk, "contact/two@serenity.example")
     assert [refusal["gate"] for refusal in document["plan"]["refused"]] == ["identity"]
     assert document["live"] is None
 
@@ -242,11 +242,11 @@ def test_the_gate_that_stops_the_plan_is_named(desk: Desk) -> None:
     desk.write(
         "m.yaml", "tags: [{name: vip, state: absent, protect: true, used_by: [w]}]\ncontacts: [{external_id: '25', state: absent}]\n"
     )
-    document = told(desk, "contact/25")
+    document = explain_json(desk, "contact/25")
     assert [refusal["gate"] for refusal in document["plan"]["refused"]] == ["limits.contact_deletes"]
     assert desk("explain", "contact/25", "m.yaml") == 0
     assert desk.out.splitlines()[-1] == "Refused: limits.contact_deletes. Else: 1 to delete."
-    assert {refusal["gate"] for refusal in told(desk, "tag/vip")["plan"]["refused"]} == {"used", "protect"}
+    assert {refusal["gate"] for refusal in explain_json(desk, "tag/vip")["plan"]["refused"]} == {"used", "protect"}
 
 
 def test_drift_that_the_policy_ignores_is_noted(applied: Desk) -> None:
@@ -255,30 +255,30 @@ def test_drift_that_the_policy_ignores_is_noted(applied: Desk) -> None:
     line = applied.out.partition("to ignore it for a while: - ")[2].splitlines()[0]
     known = line.replace("YYYY-MM-DD", "2099-01-01").replace("WHY", "a trial")
     applied.write("m.yaml", MANIFEST.replace("policy: {", f"policy: {{ignore_drift: [{known}], "))
-    notes = told(applied, "company/6")["plan"]["notes"]
+    notes = explain_json(applied, "company/6")["plan"]["notes"]
     assert [(note["topic"], note["message"]) for note in notes] == [("ignored", "name: until 2099-01-01T00:00:00Z; a trial")]
 
 
 def test_a_deprecated_tag_and_one_that_goes_into_another_say_so(desk: Desk) -> None:
     desk.write("m.yaml", "tags: [{name: vip, merged_from: [theirs]}, {name: old, state: deprecated, replaced_by: vip}]\n")
-    document = told(desk, "tag/theirs")
+    document = explain_json(desk, "tag/theirs")
     assert document["declared"]["goes_into"] == "tag/vip"
     assert actions(document) == [("delete", None)]
     assert len(document["plan"]["needs"]) == 2
     assert desk("explain", "tag/theirs", "m.yaml") == 0
     assert "  and what that needs: attach contact/" in desk.out
-    document = told(desk, "tag/old")
+    document = explain_json(desk, "tag/old")
     assert (document["declared"]["state"], document["declared"]["replaced_by"]) == ("deprecated", "tag/vip")
 
 
 def test_twins_are_told_by_the_gate_and_by_id(desk: Desk) -> None:
     one = desk.id("tag", name="vip")
     desk.box.ws.store.table("tag").docs["999"] = {**desk.box.ws.store.table("tag").docs[one], "id": "999", "name": "VIP"}
-    document = told(desk, "tag/vip")
+    document = explain_json(desk, "tag/vip")
     assert [refusal["gate"] for refusal in document["plan"]["refused"]] == ["twins"]
     desk.write("m.yaml", f"tags: [{{id: '{one}', name: vip}}]\n")
-    assert told(desk, f"tag/id:{one}")["live"]["id"] == one
-    assert told(desk, "tag/id:999")["declared"] is None
+    assert explain_json(desk, f"tag/id:{one}")["live"]["id"] == one
+    assert explain_json(desk, "tag/id:999")["declared"] is None
 
 
 # ── what is read and shown ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -312,7 +312,7 @@ def test_many_links_are_cut_in_the_text_and_whole_in_json(desk: Desk) -> None:
     names = [f"t{n:03}" for n in range(60)]
     desk.seed(tags=names, contacts=[{"external_id": "99", "tags": names}])
     desk.write("m.yaml", "contacts: [{external_id: '99'}]\n")
-    links = told(desk, "contact/99")["links"]
+    links = explain_json(desk, "contact/99")["links"]
     assert len(links) == 60
     assert all(link["by"] for link in links)
     assert desk("explain", "contact/99", "m.yaml") == 0
@@ -327,7 +327,7 @@ def test_foreign_text_is_harmless(desk: Desk) -> None:
     assert "\x1b" not in desk.out
     assert "\n::error" not in desk.out
     assert "##[group]" not in desk.out
-    assert told(desk, "tag/a/b*[x]?")["live"]
+    assert explain_json(desk, "tag/a/b*[x]?")["live"]
     assert desk("explain", "tag/##[group]y", "m.yaml") == 0
     assert "##[group]" not in desk.out
     assert desk("explain", f"tag/{NASTY}", "m.yaml") == 1
@@ -337,12 +337,12 @@ def test_foreign_text_is_harmless(desk: Desk) -> None:
 
 def test_a_declared_name_with_stars_means_itself_alone(desk: Desk) -> None:
     desk.write("m.yaml", "tags: ['v*', vip]\n")
-    document = told(desk, "tag/v*")
+    document = explain_json(desk, "tag/v*")
     assert (document["address"], actions(document), document["plan"]["needs"]) == ("tag/v*", [("create", None)], [])
 
 
 def test_without_a_ledger_nothing_is_on_record(applied: Desk) -> None:
-    document = told(applied, "contact/25", "--ledger", "none")
+    document = explain_json(applied, "contact/25", "--ledger", "none")
     assert document["recorded"] is None
     assert {field["applied"] for field in document["fields"]} == {"never applied"}
 

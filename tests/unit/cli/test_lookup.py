@@ -229,7 +229,7 @@ AWKWARD: dict[str, Any] = {
 }
 
 
-def pasted(section: str, text: str) -> str:
+def paste(section: str, text: str) -> str:
     return f"workspace: {{app_id: sandbox1}}\n{section}:\n{text}"
 
 
@@ -240,16 +240,16 @@ def test_what_yaml_prints_stands_in_a_manifest_as_it_is(section: str, desk: Desk
     if section == "tags":
         # A name that no manifest takes is there with its id, to be renamed or retired.
         assert "name: 'x '" in text
-    assert desk("plan", "m.yaml", "--detailed-exitcode", m=pasted(section, text)) == 0, (text, desk.out, desk.err)
+    assert desk("plan", "m.yaml", "--detailed-exitcode", m=paste(section, text)) == 0, (text, desk.out, desk.err)
     one = {"tags": "no", "attributes": "tier", "companies": "007", "contacts": "kaylee@serenity.example"}[section]
-    assert desk("plan", "m.yaml", "--detailed-exitcode", m=pasted(section, desk.ends("get", section, one, "-o", "yaml").out)) == 0
+    assert desk("plan", "m.yaml", "--detailed-exitcode", m=paste(section, desk.ends("get", section, one, "-o", "yaml").out)) == 0
 
 
 def test_what_csv_prints_is_a_list_for_a_manifest(desk: Desk) -> None:
     desk.box.seed(AWKWARD)
     for section, keys, left_out in (("companies", (), "id"), ("contacts", ("007", "25", "26"), "id"), ("tags", ("no", "1e3"), "id")):
         desk.write("list.csv", desk.ends("get", section, *keys, "--format", "csv").out)
-        manifest = pasted(section, f"  - {{from: list.csv, columns: {{{left_out}: null}}}}\n")
+        manifest = paste(section, f"  - {{from: list.csv, columns: {{{left_out}: null}}}}\n")
         assert desk("plan", "m.yaml", "--detailed-exitcode", m=manifest) == 0, (desk.out, desk.err)
         assert desk("validate", "m.yaml") == 0
         assert f"{section} {len((desk.folder / 'list.csv').read_text().splitlines()) - 1}" in desk.err

@@ -32,7 +32,7 @@ def refusing(most: int, status: str, message: str) -> Callable[[WSGIApplication]
     return between
 
 
-def asked(route: Route) -> list[int]:
+def count_values(route: Route) -> list[int]:
     """How many values each search that was answered asked for."""
     return [len(r.body["query"]["value"]) for r in route.box.requests if r.path == "/contacts/search" and r.body]
 
@@ -47,8 +47,8 @@ def test_a_search_that_is_too_large_is_halved_until_it_is_taken(status: str, mes
     document = route.document(route.manifest({"contacts": [{**one, "name": "X"} for one in people]}))
     assert len(changes(document)) == 200
     # Halves of 150 are 75 and 37, those of the 50 that remain 25; which of the two is refused last is a matter of threads.
-    assert max(asked(route)) in (25, 37)
-    assert sum(asked(route)) == 200
+    assert max(count_values(route)) in (25, 37)
+    assert sum(count_values(route)) == 200
 
 
 def test_a_search_that_is_refused_for_another_reason_is_not_asked_again(make_route: MakeRoute) -> None:
@@ -56,4 +56,4 @@ def test_a_search_that_is_refused_for_another_reason_is_not_asked_again(make_rou
     route.between = refusing(1, "400 Bad Request", "invalid field")
     with pytest.raises(IntercomError, match="invalid field"):
         route.document(route.manifest({"contacts": [{"external_id": "a"}, {"external_id": "b"}]}))
-    assert asked(route) == []
+    assert count_values(route) == []

@@ -34,7 +34,7 @@ GONE: dict[str, dict[str, Any]] = {
 FEW = {"limits": {"people": 3}}
 
 
-def gone(route: Route, kind: str, **rest: Any) -> Proposal:
+def plan_deletion(route: Route, kind: str, **rest: Any) -> Proposal:
     """The plan that deletes the tag or the company, where at most three people may lose something."""
     return route.planned(route.manifest({"policy": FEW, **GONE[kind], **rest}))
 
@@ -76,7 +76,7 @@ ALIKE = {(kind, index) for kind in list(GONE)[1:] for index in range(1, len(NO_C
 def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(make_route: MakeRoute, kind: str, total: Any) -> None:
     route = make_route(CROWD)
     route.between = counting(total_count=total)
-    assert {refusal.gate for refusal in gone(route, kind).plan.refusals} == {"unknown"}
+    assert {refusal.gate for refusal in plan_deletion(route, kind).plan.refusals} == {"unknown"}
     with pytest.raises(Refused, match="is unknown"):
         apply(route, kind)
     assert not route.box.writes
@@ -86,14 +86,14 @@ def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(make_rou
 def test_a_count_that_its_own_pages_deny_is_unknown(make_route: MakeRoute, kind: str) -> None:
     route = make_route(CROWD)
     route.between = counting(total_count=1)
-    assert {refusal.gate for refusal in gone(route, kind).plan.refusals} == {"unknown"}
+    assert {refusal.gate for refusal in plan_deletion(route, kind).plan.refusals} == {"unknown"}
 
 
 @pytest.mark.parametrize("kind", GONE)
 def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_write(make_route: MakeRoute, kind: str) -> None:
     route = make_route(CROWD, ledger=True)
     route.between = counting(**PLAUSIBLE)
-    assert gone(route, kind).plan.refusals == ()
+    assert plan_deletion(route, kind).plan.refusals == ()
     with pytest.raises(Refused, match="14 people lose a tag, a company or themselves, the limit is 3") as refused:
         apply(route, kind)
     assert not route.box.writes
@@ -112,5 +112,5 @@ def test_a_count_is_no_less_than_the_links_that_the_plan_saw(make_route: MakeRou
     route.between = counting(**{**PLAUSIBLE, "rows": 0})
     links = {"tag": "tags", "company": "companies"}[kind]
     seen = [{"external_id": str(n), links: []} for n in range(5)]
-    (refusal,) = gone(route, kind, contacts=seen).plan.refusals
+    (refusal,) = plan_deletion(route, kind, contacts=seen).plan.refusals
     assert (refusal.gate, refusal.message.partition(",")[0]) == ("limits.people", "5 people lose a tag")

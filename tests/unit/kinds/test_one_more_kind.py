@@ -65,7 +65,7 @@ def test_a_kind_declared_here_is_planned_applied_and_converges(make_route: MakeR
     assert changes(route.document(second)) == []
 
 
-def exported(route: Route) -> str:
+def export_all(route: Route) -> str:
     """All that is live, as one manifest."""
     with route.session() as session:
         return text_of(export(session, ExportScope(exportable(route.kinds))), "default", Pin("sandbox1", "us"))
@@ -76,7 +76,7 @@ def test_its_things_are_exported(make_route: MakeRoute) -> None:
     route.kinds = Kinds((*KINDS, BADGE, SEGMENT))
     add_collection(route.box, "/badges")
     route.converge(route.manifest("badges: [no, {name: refunds, colour: red, weight: 3}]\n"))
-    text = exported(route)
+    text = export_all(route)
     assert "badges:\n  - 'no'\n  - {name: refunds, colour: red, weight: 3}\n" in text
     assert "segments:\n  - Active\n" in text
     assert lines(route.document(route.manifest(text))) == []
@@ -255,7 +255,7 @@ def test_what_a_reference_leads_to_is_made_first_and_its_id_is_bound_late(center
 
 def test_a_reference_is_exported_by_the_key_of_what_it_leads_to(center: Route) -> None:
     center.converge(center.manifest(NESTED + "sections: [{name: Refunds, collection: Zoo}]\n"))
-    text = exported(center)
+    text = export_all(center)
     assert "collections:\n  - {name: Accounts, parent: Zoo}\n  - {name: Closing, parent: Accounts}\n  - Zoo\n" in text
     assert "sections:\n  - {name: Refunds, collection: Zoo}\n" in text
     assert lines(center.document(center.manifest(text))) == []

@@ -65,13 +65,13 @@ def write(ledger: Ledger, address: Address = HOBAN, live_id: str = "c-1", head: 
     ledger.settle(run, [Settlement(number, "applied", live_id, 200)], [record])
 
 
-def known(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str | None:
+def live_id_of(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str | None:
     """The live id that is recorded under an address."""
     record = ledger.read_recorded(head.app_id, head.name).at(address)
     return record.id if record and not record.deleted else None
 
 
-def lost(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
+def is_lost_create(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
     """Whether what is live at an address came there by a create of ours whose answer was lost."""
     return ledger.read_recorded(head.app_id, head.name).has_lost_create(address)
 

@@ -16,7 +16,7 @@ WASH, ZOE = "wash on serenity", "zoe on serenity"
 Opened = Callable[..., Ledger]
 
 
-def written(opened: Opened, clock: Clock, address: Address = HOBAN, id: str = "c-1") -> Ledger:
+def make_ledger(opened: Opened, clock: Clock, address: Address = HOBAN, id: str = "c-1") -> Ledger:
     """A ledger that has written one thing under its lock, and let it go."""
     ledger = opened()
     with ledger.lock(APP, WASH, clock.waiting()):

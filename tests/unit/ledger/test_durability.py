@@ -19,7 +19,7 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, Settlement
 from tests import ROOT
 from tests.desk.clock import Clock
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, is_lost_create, live_id_of
 
 DIES = """
 import sys
@@ -82,8 +82,8 @@ def test_an_intent_survives_kill_9(folder: Path) -> None:
     ledger = Ledger.open(folder, create=False, environ={})
     assert ledger
     with ledger:
-        assert (known(ledger, VIP), known(ledger, HOBAN)) == ("t-1", None)
-        assert (lost(ledger, VIP), lost(ledger, HOBAN)) == (False, True)
+        assert (live_id_of(ledger, VIP), live_id_of(ledger, HOBAN)) == ("t-1", None)
+        assert (is_lost_create(ledger, VIP), is_lost_create(ledger, HOBAN)) == (False, True)
         attempts = [ledger.read_recorded(APP).attempt(address) for address in (VIP, HOBAN)]
         assert [attempt.intended_at for attempt in attempts if attempt] == [0.0, 5.0]
 
@@ -137,7 +137,7 @@ def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
         writes = [number for done in pool.map(work, range(8)) for number in done]
     assert len(set(writes)) == 8 * 40 * 2
     addresses = [Address("contact", f"{w}-{n}") for w in range(8) for n in range(40)]
-    assert [known(ledger, address) for address in addresses[::40]] == [f"c-{address.key}" for address in addresses[::40]]
+    assert [live_id_of(ledger, address) for address in addresses[::40]] == [f"c-{address.key}" for address in addresses[::40]]
     assert len(ledger.read_recorded(APP).records) == 320
 
 

@@ -20,12 +20,12 @@ from reconciler.ledger.ledger import Ledger
 from tests.desk.clock import Clock
 from tests.desk.repositories import KEY, a_clone, a_home, a_ledger, around, git, log
 from tests.desk.soak import times
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_record, known, write
-from tests.unit.ledger.shared import WASH, ZOE, Opened, tick, written
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_record, live_id_of, write
+from tests.unit.ledger.shared import WASH, ZOE, Opened, make_ledger, tick
 
 
 # ── what is touched ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def seen(clone: Path) -> Mapping[str, object]:
+def look_at_clone(clone: Path) -> Mapping[str, object]:
     """All that a user of a clone can see of it, but our own refs."""
     refs = [line for line in git(clone, "for-each-ref").splitlines() if "refs/reconciler/" not in line]
     inside = clone / ".git"
@@ -40,28 +40,28 @@ def test_a_subfolder_of_the_repository_has_the_whole_ledger(
     clone: Path, opened: Opened, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As git sees it, for which a listing ends at the folder that it was asked in."""
-    written(opened, clock)
+    make_ledger(opened, clock)
     (clone / "intercom").mkdir()
     monkeypatch.chdir(clone / "intercom")
     with a_ledger(GitHome("origin", {**around(clone), "GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}), clock) as below:
-        assert known(below) == "c-1"
+        assert live_id_of(below) == "c-1"
 
 
 def test_nothing_of_the_work_tree_the_index_or_the_branches_changes(clone: Path, opened: Opened, clock: Clock) -> None:
     (clone / "reconciler.yaml").write_text("tags: [edited]\n")
     (clone / "new.yaml").write_text("")
     git(clone, "add", "new.yaml")
-    before = seen(clone)
-    ledger = written(opened, clock)
+    before = look_at_clone(clone)
+    ledger = make_ledger(opened, clock)
     ledger.home.put_preimage("r-1", "{}", clock())
     with opened() as again:
-        assert known(again) == "c-1"
-    assert seen(clone) == before
+        assert live_id_of(again) == "c-1"
+    assert look_at_clone(clone) == before
 
 
 def test_the_branches_of_the_remote_stay_too(remote: Path, opened: Opened, clock: Clock) -> None:
     before = git(remote, "for-each-ref", "refs/heads", "refs/tags")
-    written(opened, clock)
+    make_ledger(opened, clock)
     assert git(remote, "for-each-ref", "refs/heads", "refs/tags") == before
     assert git(remote, "for-each-ref", "--format=%(refname)", "refs/reconciler").split() == [LEDGER]
 
@@ -69,7 +69,7 @@ def test_the_branches_of_the_remote_stay_too(remote: Path, opened: Opened, clock
 @pytest.mark.parametrize("options", [["--depth=1"], ["--bare"], ["--mirror"], ["--filter=blob:none", "--no-checkout"], []], ids=str)
 def test_it_works_in_every_sort_of_clone(remote: Path, opened: Opened, clock: Clock, options: list[str]) -> None:
     git(remote, "config", "uploadpack.allowFilter", "true")
-    written(opened, clock)
+    make_ledger(opened, clock)
     other = a_clone(remote, "other", *options)
     if not options:
         git(other, "checkout", "--quiet", "--detach")
@@ -79,11 +79,11 @@ def test_it_works_in_every_sort_of_clone(remote: Path, opened: Opened, clock: Cl
             write(ledger, VIP, f"t-{number}")
     assert "?" not in git(other, "rev-list", "--objects", "--missing=print", LEDGER)
     with opened() as ledger:
-        assert (known(ledger, HOBAN), known(ledger, VIP)) == ("c-1", "t-1")
+        assert (live_id_of(ledger, HOBAN), live_id_of(ledger, VIP)) == ("c-1", "t-1")
 
 
 def test_a_full_clone_does_not_become_shallow(clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     assert git(clone, "rev-parse", "--is-shallow-repository").strip() == "false"
 
 
@@ -93,7 +93,7 @@ def test_no_hook_of_the_user_runs(clone: Path, opened: Opened, clock: Clock) -> 
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(f"#!/bin/sh\ntouch {clone}/ran\nexit 1\n")
         hook.chmod(0o755)
-    written(opened, clock)
+    make_ledger(opened, clock)
     assert not (clone / "ran").exists()
 
 
@@ -126,11 +126,11 @@ def test_looking_makes_and_pushes_nothing(clone: Path, remote: Path, opened: Ope
         write(ledger)
         ledger.home.publish()
     assert not a_home(clone).exists()
-    written(opened, clock)
+    make_ledger(opened, clock)
     before = log(remote)
     assert a_home(clone).exists()
     with opened(a_clone(remote, "other")) as looking:
-        assert known(looking) == "c-1"
+        assert live_id_of(looking) == "c-1"
     assert log(remote) == before
 
 
@@ -149,7 +149,7 @@ def test_every_push_is_a_commit_of_ours_that_names_the_run(remote: Path, opened:
 
 
 def test_the_same_rows_are_the_same_files(remote: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     before = git(remote, "rev-parse", f"{LEDGER}^{{tree}}")
     with opened().lock(APP, ZOE, clock.waiting()):
         clock.now += 5
@@ -170,10 +170,10 @@ def test_a_push_holds_only_the_files_that_changed(remote: Path, opened: Opened, 
 
 
 def test_what_is_let_go_leaves_its_file(remote: Path, opened: Opened, clock: Clock) -> None:
-    ledger = written(opened, clock)
+    ledger = make_ledger(opened, clock)
     with ledger.lock(APP, WASH, clock.waiting()):
         ledger.record(APP, "default", [], [("contact", "c-1")])
-    assert known(opened()) is None
+    assert live_id_of(opened()) is None
     assert "things" not in git(remote, "ls-tree", "--name-only", LEDGER).split()
 
 

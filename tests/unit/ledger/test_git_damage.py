@@ -19,8 +19,8 @@ from reconciler.ledger.ledger import Ledger
 from tests.desk.clock import Clock
 from tests.desk.repositories import KEY, around, git
 from tests.desk.soak import times
-from tests.unit.ledger.changes import APP, known, write
-from tests.unit.ledger.shared import ZOE, Opened, written
+from tests.unit.ledger.changes import APP, live_id_of, write
+from tests.unit.ledger.shared import ZOE, Opened, make_ledger
 
 
 def tamper(clone: Path, changes: Mapping[str, bytes | None]) -> None:
@@ -52,7 +52,7 @@ def whole() -> Mapping[str, bytes]:
             return take_changes(engine)
 
 
-def loaded(files: Mapping[str, bytes]) -> None:
+def load_files(files: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         load(f"{folder}/ledger.db", "the ref", files).dispose()
 
@@ -75,14 +75,14 @@ def loaded(files: Mapping[str, bytes]) -> None:
     ],
 )
 def test_files_that_no_release_wrote_are_damage(whole: Mapping[str, bytes], path: str, damage: Callable[[bytes], bytes]) -> None:
-    loaded(whole)
+    load_files(whole)
     assert damage(whole[path]) != whole[path]
     with pytest.raises(Damaged):
-        loaded({**whole, path: damage(whole[path])})
+        load_files({**whole, path: damage(whole[path])})
 
 
 def test_a_damaged_tree_is_one_sentence(remote: Path, clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     tamper(clone, {THING: content(remote, THING)[:-20]})
     with pytest.raises(LedgerUnusable) as said:
         opened()
@@ -98,7 +98,7 @@ def test_bytes_that_changed_anywhere_are_a_ledger_or_damage(whole: Mapping[str, 
     changed = whole[path][:at] + junk + whole[path][at + len(junk) :]
     damaged = False
     try:
-        loaded({**whole, path: changed})
+        load_files({**whole, path: changed})
     except Damaged:
         damaged = True
     # Anything but the one sentence would have ended this test, and what is whole is never called damaged.
@@ -106,7 +106,7 @@ def test_bytes_that_changed_anywhere_are_a_ledger_or_damage(whole: Mapping[str, 
 
 
 def test_a_lease_that_cannot_be_read_is_damage_and_not_a_free_lock(clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     for lease in (b"{}", b"[", b"[" * 100_000, b'{"who":"x","since":1e300,"renewed":1,"nonce":""}'):
         tamper(clone, {"lease.json": lease})
         with pytest.raises(LedgerUnusable, match="it is damaged"):
@@ -114,21 +114,21 @@ def test_a_lease_that_cannot_be_read_is_damage_and_not_a_free_lock(clone: Path, 
 
 
 def test_a_newer_schema_asks_for_an_upgrade(clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     tamper(clone, {"ledger_schema.jsonl": b'{"version":9}\n', THING: b'{"new":1}\n'})
     with pytest.raises(LedgerUnusable, match="it was made by a newer reconciler, or by one from before 0.1.0; upgrade, or move it away$"):
         opened()
 
 
 def test_a_tree_without_a_schema_is_refused(clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     tamper(clone, {"ledger_schema.jsonl": None})
     with pytest.raises(LedgerUnusable, match="it names no schema version"):
         opened()
 
 
 def test_files_of_somebody_else_in_the_tree_do_no_harm(clone: Path, opened: Opened, clock: Clock) -> None:
-    written(opened, clock)
+    make_ledger(opened, clock)
     tamper(clone, {"README.md": b"our ledger\n", "things/.jsonl.old": b"?", "others/a.jsonl": b"?", "writes.jsonl": b"?"})
     with opened() as ledger, ledger.lock(APP, ZOE, clock.waiting()):
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"

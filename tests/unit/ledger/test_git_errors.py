@@ -59,11 +59,11 @@ def door(clone: Path) -> Iterator[Callable[[int], str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Door) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
-        def said(status: int) -> str:
+        def read_sentence(status: int) -> str:
             git(clone, "remote", "set-url", "origin", f"http://wash:secret@127.0.0.1:{server.server_port}/{status}/x.git")
             return sentence(a_home(clone))
 
-        yield said
+        yield read_sentence
         server.shutdown()
 
 

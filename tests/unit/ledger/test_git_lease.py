@@ -13,8 +13,8 @@ from reconciler.ledger.homes.home import Lock, LockLost, Waiting
 from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.desk.clock import Clock
 from tests.desk.repositories import a_clone, a_home, around, git, log
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost, write
-from tests.unit.ledger.shared import WASH, ZOE, Opened, tick, written
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, is_lost_create, live_id_of, write
+from tests.unit.ledger.shared import WASH, ZOE, Opened, make_ledger, tick
 
 
 def test_a_lease_that_was_not_renewed_for_a_minute_is_taken_over_and_its_holder_told(opened: Opened, clock: Clock) -> None:
@@ -48,9 +48,9 @@ def test_what_the_loser_still_wrote_is_not_in_the_ledger_of_the_winner(remote: P
         clock.now += 61
         with second.lock(APP, ZOE, clock.waiting()):
             first.record(APP, "default", [a_record(first.digests, HOBAN, "c-lost")], [("contact", "c-1")])
-            assert known(second) == "c-1"
+            assert live_id_of(second) == "c-1"
             write(second, VIP, "t-1")
-    assert (known(opened()), known(opened(), VIP)) == ("c-1", "t-1")
+    assert (live_id_of(opened()), live_id_of(opened(), VIP)) == ("c-1", "t-1")
 
 
 def test_whoever_waits_takes_over_a_lease_of_a_clock_far_ahead_when_nobody_renews_it(opened: Opened, clock: Clock) -> None:
@@ -74,7 +74,7 @@ def test_a_renewal_is_a_push_of_what_was_written(remote: Path, opened: Opened, c
             ledger.check()
         write(ledger)
         tick(ledger)
-        assert known(opened(a_clone(remote, "other"))) == "c-1"
+        assert live_id_of(opened(a_clone(remote, "other"))) == "c-1"
         with pytest.raises(Locked, match="wash on serenity"):
             opened().home.lock(APP, ZOE, clock.waiting())
 
@@ -86,10 +86,10 @@ def test_an_outcome_that_comes_after_a_push_goes_with_the_next(opened: Opened, c
         [number] = ledger.plan(run, [PlannedWrite(change, proof=True)])
         ledger.intend({number: change})
         tick(ledger)
-        assert lost(opened())
+        assert is_lost_create(opened())
         ledger.settle(run, [Settlement(number, "failed")])
         tick(ledger)
-        assert not lost(opened())
+        assert not is_lost_create(opened())
 
 
 def test_a_thread_renews_it_until_it_is_released(clone: Path, remote: Path, clock: Clock) -> None:
@@ -122,7 +122,7 @@ def test_a_remote_that_is_away_for_less_than_fifty_seconds_does_no_harm(remote: 
         gone.rename(remote)
         tick(ledger)
         ledger.check()
-    assert known(opened()) == "c-1"
+    assert live_id_of(opened()) == "c-1"
 
 
 def test_a_machine_that_slept_has_lost_it_though_its_own_clock_stood_still(opened: Opened, clock: Clock) -> None:
@@ -145,8 +145,8 @@ def test_what_could_not_be_published_is_said_and_the_lock_is_let_go_without_a_wo
             ledger.home.publish()
     gone.rename(remote)
     with ledger.lock(APP, WASH, Waiting(99, clock.sleep, clock, clock)):
-        assert known(ledger) == "c-1"
-    assert known(opened()) == "c-1"
+        assert live_id_of(ledger) == "c-1"
+    assert live_id_of(opened()) == "c-1"
 
 
 def test_a_push_whose_answer_was_lost_is_known_again(remote: Path, clone: Path, opened: Opened, clock: Clock, tmp_path: Path) -> None:
@@ -164,14 +164,14 @@ def test_a_push_whose_answer_was_lost_is_known_again(remote: Path, clone: Path, 
         tick(ledger)
         clock.now += 40
         ledger.check()
-    assert known(opened()) == "c-1"
+    assert live_id_of(opened()) == "c-1"
     assert [line.partition("-")[0][:14] for line in log(remote)] == ["ledger: lease", "ledger: lease", "ledger: 202601", "ledger: lease"]
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_that_are_as_fast_one_has_the_lock(clone: Path, opened: Opened, clock: Clock, first: bool) -> None:
     if not first:
-        written(opened, clock)
+        make_ledger(opened, clock)
     other, taken = a_home(clone), list[Lock]()
 
     def now() -> float:

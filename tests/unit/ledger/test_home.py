@@ -24,7 +24,7 @@ from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite
 from tests.desk.clock import Clock
 from tests.desk.soak import times
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, list_compiled, write
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, list_compiled, live_id_of, write
 
 KEY = "0f" * 32
 DAY = 86400.0
@@ -53,7 +53,7 @@ def test_looking_creates_nothing(folder: Path) -> None:
 
 def test_looking_finds_what_was_written(folder: Path) -> None:
     with open_ledger(a_written_folder(folder), create=False) as ledger:
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
         assert ledger.warning == ""
 
 
@@ -76,7 +76,7 @@ def test_the_key_of_the_environment_wins_and_no_file_is_made(folder: Path) -> No
     assert not (folder / "key").exists()
     (folder / "key").write_text("1e" * 32)
     with open_ledger(folder, RECONCILER_LEDGER_KEY=f" {KEY}\n") as ledger:
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
 
 
 @pytest.mark.parametrize("written", ["secret", "0f" * 31, "0f" * 33])
@@ -103,11 +103,11 @@ def test_without_its_key_a_ledger_counts_as_lost_until_a_run_begins_anew(folder:
         assert not (folder / "key").exists()
     with open_ledger(folder) as ledger:
         assert "ledger.db was written with another key" in ledger.warning
-        assert (known(ledger), ledger.read_recorded(APP).runs) == (None, 0)
+        assert (live_id_of(ledger), ledger.read_recorded(APP).runs) == (None, 0)
         write(ledger, live_id="c-2")
     with open_ledger(folder) as again:
         assert again.warning.startswith(f"the ledger {folder}/ledger.db holds 1 thing recorded with another key alone")
-        assert (known(again), again.read_recorded(APP).runs) == ("c-2", 1)
+        assert (live_id_of(again), again.read_recorded(APP).runs) == ("c-2", 1)
 
 
 def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
         write(other, live_id="c-2")
     with open_ledger(folder) as ledger:
         assert "holds 1 thing recorded with another key alone" in ledger.warning
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
 
 
 def test_what_two_keys_know_of_one_thing_is_kept_apart(folder: Path) -> None:
@@ -140,14 +140,14 @@ def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
     assert Ledger.open(folder, create=False, environ={}) is None
     with open_ledger(folder) as ledger:
         # It is not the one that was written last, and says so.
-        assert ("is older than the last run here" in ledger.warning, known(ledger)) == (True, None)
+        assert ("is older than the last run here" in ledger.warning, live_id_of(ledger)) == (True, None)
 
 
 def test_a_process_that_died_before_the_first_table_left_nothing_in_the_way(folder: Path) -> None:
     folder.mkdir()
     (folder / "ledger.db").touch()
     with open_ledger(folder, create=False) as ledger:
-        assert known(ledger) is None
+        assert live_id_of(ledger) is None
 
 
 @pytest.mark.parametrize("junk", [b"tags:\n  - vip\n" * 100, b"\0" * 8192, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -170,7 +170,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(folder: Path) -> str:
+def read_sentence(folder: Path) -> str:
     """The sentence that using a ledger ends with, if it does."""
     try:
         with open_ledger(folder) as ledger:
@@ -192,7 +192,7 @@ def test_a_damaged_database_works_or_is_one_sentence(whole: Path, at: int, junk:
     with TemporaryDirectory() as name:
         (Path(name) / "ledger.db").write_bytes(content[:at] if cut else content[:at] + junk + content[at + len(junk) :])
         (Path(name) / "key").write_bytes((whole / "key").read_bytes())
-        sentence = said(Path(name))
+        sentence = read_sentence(Path(name))
         assert {"key", "ledger.db"} <= set(os.listdir(name))
     assert not sentence or "ledger.db cannot be used: " in sentence
     assert "\n" not in sentence
@@ -212,7 +212,7 @@ def test_a_damaged_map_is_one_sentence_when_it_is_read(folder: Path, column: str
         ledger.record(APP, "default", [a_record(ledger.digests)])
         attempt(ledger, a_change(), None, proof=True)
     statement(folder, f"update {column} = '{junk}'")
-    assert said(folder).startswith(f"the ledger {folder}/ledger.db cannot be used: it is damaged; restore a copy of it, or let ")
+    assert read_sentence(folder).startswith(f"the ledger {folder}/ledger.db cannot be used: it is damaged; restore a copy of it, or let ")
 
 
 def test_the_database_of_something_else_is_refused(folder: Path) -> None:
@@ -249,7 +249,7 @@ def test_what_was_compiled_for_one_ledger_serves_the_next(tmp_path: Path) -> Non
         engine = engine_for(f"sqlite:///{a_written_folder(tmp_path / name)}/ledger.db")
         compiled = list_compiled(engine)
         with Ledger(FileHome(tmp_path / name), engine, bytes.fromhex((tmp_path / name / "key").read_text())) as ledger:
-            assert known(ledger) == "c-1"
+            assert live_id_of(ledger) == "c-1"
     assert compiled == []
 
 
@@ -264,13 +264,13 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) ->
         run = ledger.begin(HEAD)
         with pytest.raises(ReconcilerError, match=r"ledger.db cannot be used: the disk is full; free some space and run again"):
             ledger.plan(run, [PlannedWrite(an_attach())] * 2000)
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
         assert not ledger.read_recorded(APP).attempts
 
 
 def test_a_database_that_may_not_be_written_is_read_and_refused_at_the_first_write(folder: Path) -> None:
     with limit(folder, "query_only = on") as ledger:
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
         with pytest.raises(ReconcilerError, match=r"it cannot be written; see to its permissions and its disk, and run again"):
             ledger.begin(HEAD)
 
@@ -279,7 +279,7 @@ def test_a_writer_that_does_not_end_delays_no_reader_and_is_named_to_a_writer(fo
     with limit(folder, "busy_timeout = 20") as ledger:
         holder = sqlite3.connect(folder / "ledger.db", isolation_level=None)
         holder.execute("begin immediate")
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
         with pytest.raises(ReconcilerError, match="another process kept it busy for 30 s; run again when that one has ended"):
             ledger.begin(HEAD)
         holder.close()

@@ -28,7 +28,7 @@ from tests import ROOT
 from tests.desk.clock import Clock
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, lost, write
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, is_lost_create, live_id_of, write
 
 WASH, ZOE = "wash on serenity", "zoe on serenity"
 HOLDS = """
@@ -157,7 +157,7 @@ def test_a_holder_that_is_killed_holds_nothing_any_more(there: There, clock: Clo
     lock = there.home().lock(APP, ZOE, now(timeout=2, ahead=leased + 1))
     assert lock.taken_over.startswith(WASH if leased else "")
     lock.release()
-    assert known(there.ledger(clock)) == "c-1"
+    assert live_id_of(there.ledger(clock)) == "c-1"
 
 
 def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, clock: Clock) -> None:
@@ -175,7 +175,7 @@ def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, cl
     with second.lock(APP, ZOE, clock.waiting()):
         after = second.read_recorded(APP)
         assert (after.records, after.others, after.attempts, after.runs) == (before.records, before.others, before.attempts, before.runs)
-        assert (known(second), lost(second, VIP), after.runs, len(after.attempts)) == ("c-1", True, 4, 3)
+        assert (live_id_of(second), is_lost_create(second, VIP), after.runs, len(after.attempts)) == ("c-1", True, 4, 3)
         assert after.reply_match(HOBAN, "phone", "+1", None) is not None
         assert second.warning == ""
 

@@ -29,14 +29,14 @@ from reconciler.ledger.run import PlannedWrite, Settlement
 from reconciler.ledger.tables import RUNS, WRITES
 from tests.desk.clock import Clock
 from tests.desk.soak import times
-from tests.unit.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, known, lost, write
+from tests.unit.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, is_lost_create, live_id_of, write
 
 THINGS = [HOBAN, Address("contact", "25"), Address("company", "acme")]
 BESIDE = replace(HEAD, name="beside")
 DAY = 86400.0
 
 
-def kept(folder: Path, table: Table) -> Sequence[Row[Any]]:
+def rows_of(folder: Path, table: Table) -> Sequence[Row[Any]]:
     engine = engine_for(f"sqlite:///{folder}/ledger.db")
     with engine.begin() as connection:
         rows = connection.execute(select(table)).all()
@@ -114,7 +114,7 @@ def test_of_two_things_of_one_address_the_one_that_is_not_deleted_is_meant(ledge
     ledger.record(APP, "default", [gone])
     assert ledger.read_recorded(APP).at(HOBAN) == gone
     ledger.record(APP, "default", [a_record(ledger.digests, id="c-2")])
-    assert known(ledger) == "c-2"
+    assert live_id_of(ledger) == "c-2"
 
 
 def test_records_come_with_what_became_of_the_writes(ledger: Ledger) -> None:
@@ -151,7 +151,7 @@ def test_what_is_no_field_and_no_link_stands_among_them_in_the_ledger_as_it_ever
     record = replace(a_record(ledger.digests), fields={"name": "n1"}, links={"tags": {"t-1": "found"}}, files=("a.yaml", "b.yaml"))
     record = replace(record, end_digest="e1", former=frozenset({"f1"}), shown_as="s1", policies={"tags": "exact"})
     ledger.record(APP, "default", [record])
-    [row] = kept(folder, tables.THINGS)
+    [row] = rows_of(folder, tables.THINGS)
     assert json.loads(row.fields) == {"name": "n1", "was f1": "f1", "state": "e1", "shown as": "s1"}
     assert (json.loads(row.links), row.file) == ({"tags": {"t-1": "found", "*": "exact"}}, "a.yaml\nb.yaml")
     assert ledger.read_recorded(APP).records[record.name] == record
@@ -209,7 +209,7 @@ def test_what_was_planned_and_never_sent_is_an_attempt_of_no_time(ledger: Ledger
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(change, proof=True)])
     claim = ledger.digests.claim(ledger.digests.thing(APP, HOBAN), "name", "Hoban")
     assert ledger.read_recorded(APP).attempt(HOBAN) == Attempt("create", 0.0, True, False, {"name": claim}, "contact")
-    assert not lost(ledger)
+    assert not is_lost_create(ledger)
 
 
 def test_a_lost_create_is_told_with_the_time_of_its_last_intent(ledger: Ledger, clock: Clock) -> None:
@@ -218,7 +218,7 @@ def test_a_lost_create_is_told_with_the_time_of_its_last_intent(ledger: Ledger, 
         attempt(ledger, a_change(), None, proof=True)
     intended, clock.now = clock.now, clock.now + 60
     assert ledger.read_recorded(APP).attempt(HOBAN) == Attempt("create", intended, True, False, {}, "contact")
-    assert lost(ledger)
+    assert is_lost_create(ledger)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_only_a_create_without_an_answer_and_with_proof_made_what_is_there(
     ledger: Ledger, action: Action, outcome: str | None, proof: bool, made: bool
 ) -> None:
     attempt(ledger, a_change(action), outcome, proof)
-    assert lost(ledger) is made
+    assert is_lost_create(ledger) is made
     last = ledger.read_recorded(APP).attempt(HOBAN)
     assert last
     assert (last.action, last.answered, last.proof) == (action, outcome is not None, proof)
@@ -252,7 +252,7 @@ def test_a_write_that_was_done_is_no_attempt(ledger: Ledger, outcome: str) -> No
 def test_only_a_write_that_was_done_settles_an_earlier_lost_create(ledger: Ledger, action: Action, outcome: str | None) -> None:
     attempt(ledger, a_change(), None, proof=True)
     attempt(ledger, a_change(action), outcome)
-    assert lost(ledger) is (outcome not in ("applied", "ineffective"))
+    assert is_lost_create(ledger) is (outcome not in ("applied", "ineffective"))
 
 
 def test_what_is_done_elsewhere_settles_no_lost_create(ledger: Ledger) -> None:
@@ -260,7 +260,7 @@ def test_what_is_done_elsewhere_settles_no_lost_create(ledger: Ledger) -> None:
     attempt(ledger, an_attach(), "applied")
     attempt(ledger, a_change(address=VIP), "applied")
     attempt(ledger, a_change(), "applied", head=replace(HEAD, app_id="another"))
-    assert lost(ledger)
+    assert is_lost_create(ledger)
 
 
 def test_what_was_done_before_settles_no_lost_create(ledger: Ledger) -> None:
@@ -268,20 +268,20 @@ def test_what_was_done_before_settles_no_lost_create(ledger: Ledger) -> None:
     first, second = ledger.plan(run, [PlannedWrite(a_change(Action.DELETE)), PlannedWrite(a_change(), proof=True)])
     ledger.intend({second: a_change()})
     ledger.settle(run, [Settlement(first, "applied")])
-    assert lost(ledger)
+    assert is_lost_create(ledger)
 
 
 def test_a_later_proof_that_nothing_is_there_takes_a_lost_create_back(ledger: Ledger) -> None:
     attempt(ledger, a_change(), None, proof=True)
     attempt(ledger, a_change(), "failed", proof=True)
-    assert not lost(ledger)
+    assert not is_lost_create(ledger)
 
 
 @pytest.mark.parametrize(("outcome", "made"), [(None, False), ("failed", True), ("skipped", True)])
 def test_a_delete_that_may_have_been_done_takes_a_lost_create_back(ledger: Ledger, outcome: str | None, made: bool) -> None:
     attempt(ledger, a_change(), None, proof=True)
     attempt(ledger, a_change(Action.DELETE, id="c-1"), outcome)
-    assert lost(ledger) is made
+    assert is_lost_create(ledger) is made
 
 
 @pytest.mark.parametrize(("outcome", "proof"), [(None, False), ("failed", True), ("unsent", True)])
@@ -302,7 +302,7 @@ def test_a_lost_create_and_what_was_tried_since_are_one_attempt_with_all_its_val
     last, thing = ledger.read_recorded(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
     assert last
     assert last.fields == {path: ledger.digests.claim(thing, path, value) for path, value in [("name", "Wash"), ("phone", "+1555")]}
-    assert lost(ledger)
+    assert is_lost_create(ledger)
 
 
 def tie(ledger: Ledger) -> str | None:
@@ -317,7 +317,7 @@ def test_only_an_attach_without_an_answer_and_with_proof_made_the_link(
 ) -> None:
     attempt(ledger, an_attach(), outcome, proof)
     assert tie(ledger) == value
-    assert not lost(ledger)
+    assert not is_lost_create(ledger)
 
 
 @pytest.mark.parametrize(("outcome", "value"), [("applied", None), (None, None), ("failed", "owned"), ("skipped", "owned")])
@@ -373,7 +373,7 @@ EVENTS = st.lists(
 _HOBAN_IS_LOST: Told = ("default", HOBAN, Action.CREATE, None, True)
 
 
-def made(events: list[Told], name: str, address: Address, links: bool) -> bool:
+def may_make(events: list[Told], name: str, address: Address, links: bool) -> bool:
     """Whether a write of ours may have made what is there, told from the end."""
     for whose, where, action, outcome, proof in reversed(events):
         if where != address or (action in (Action.ATTACH, Action.DETACH)) is not links:
@@ -408,8 +408,8 @@ def test_what_may_be_ours_follows_from_the_order_of_writes(shared: Ledger, event
     for name in runs:
         memory = shared.read_recorded(app, name)
         for address in THINGS:
-            assert memory.has_lost_create(address) is made(events, name, address, links=False)
-            assert (memory.link_origin(TAGS, address, "c-1", VIP, "t-1") == LinkOrigin.OWNED) is made(events, name, address, links=True)
+            assert memory.has_lost_create(address) is may_make(events, name, address, links=False)
+            assert (memory.link_origin(TAGS, address, "c-1", VIP, "t-1") == LinkOrigin.OWNED) is may_make(events, name, address, links=True)
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -444,7 +444,7 @@ def test_a_run_is_kept_with_its_head_its_end_and_its_counts(ledger: Ledger, fold
     run = ledger.begin(head)
     started, clock.now = clock.now, clock.now + 60
     ledger.end(run, 5, {"applied": 2, "failed": 1})
-    [row] = kept(folder, RUNS)
+    [row] = rows_of(folder, RUNS)
     assert (row.id, row.app_id, row.region, row.name, row.key) == (run, APP, "us", "default", ledger.digests.fingerprint)
     assert (row.verb, row.who, row.revision, row.files) == ("undo", "wash on serenity", "6d08ec2", ["a.yaml", "crew/b.yaml"])
     assert row.policy == {"links": {"contact.tags": "owned"}, "protect": ["tag/vip"], "max_deletes": 5, "budget": None}
@@ -457,7 +457,7 @@ def test_the_head_of_a_run_holds_no_email(ledger: Ledger, folder: Path) -> None:
     policy = {"protect": [f"contact/{mail}"], mail: {"who": (mail, f"<{mail}>")}}
     run = ledger.begin(replace(HEAD, name=mail, who=f"Wash {mail}", revision=mail, files=[f"crew/{mail}.yaml"], policy=policy))
     ledger.end(run, 0, {})
-    [row] = kept(folder, RUNS)
+    [row] = rows_of(folder, RUNS)
     assert "@" not in f"{row.name} {row.who} {row.revision} {row.files} {row.policy}"
     assert row.who == f"Wash {ledger.digests.plain(mail)}"
     assert ledger.read_recorded(APP, mail).runs == 1
@@ -473,7 +473,7 @@ def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_wit
     ledger.intend({numbers[0]: changes[0], numbers[1]: an_attach()})
     clock.now += 1
     ledger.settle(run, [Settlement(numbers[0], "failed", None, 422), Settlement(numbers[1], "applied", None, 200)])
-    first, second = kept(folder, WRITES)
+    first, second = rows_of(folder, WRITES)
     thing = ledger.digests.thing(APP, HOBAN)
     assert (first.action, first.kind, first.thing, first.thing_id) == ("update", "contact", thing, "c-1")
     assert (first.address, first.fields) == (ledger.digests.address(HOBAN), {"name": ledger.digests.claim(thing, "name", "Hoban")})
@@ -487,11 +487,11 @@ def test_outcomes_go_after_thirty_days_when_a_run_begins(ledger: Ledger, folder:
     write(ledger)
     clock.now += 30 * DAY
     ledger.end(ledger.begin(HEAD), 0, {})
-    assert len(kept(folder, WRITES)) == 1
+    assert len(rows_of(folder, WRITES)) == 1
     clock.now += 1
     ledger.end(ledger.begin(HEAD), 0, {})
-    assert kept(folder, WRITES) == []
-    assert known(ledger) == "c-1"
+    assert rows_of(folder, WRITES) == []
+    assert live_id_of(ledger) == "c-1"
     assert ledger.read_recorded(APP).runs == 2
 
 
@@ -503,9 +503,9 @@ def test_what_was_never_done_stays_until_something_else_is_done_there(
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change())])
     clock.now += 99 * DAY
     attempt(ledger, a_change(), "applied")
-    assert len(kept(folder, WRITES)) == 3
+    assert len(rows_of(folder, WRITES)) == 3
     ledger.begin(HEAD)
-    assert len(kept(folder, WRITES)) == 1
+    assert len(rows_of(folder, WRITES)) == 1
 
 
 def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -> None:
@@ -515,8 +515,8 @@ def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -
     with pytest.raises(ValueError, match="no outcomes: 1 of 1") as refused:
         ledger.settle(run, [Settlement(number, "hoban@serenity.example is taken")], [a_record(ledger.digests)])
     assert "hoban" not in str(refused.value)
-    assert lost(ledger)
-    assert known(ledger) is None
+    assert is_lost_create(ledger)
+    assert live_id_of(ledger) is None
 
 
 # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────────

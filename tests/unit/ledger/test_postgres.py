@@ -22,7 +22,7 @@ from reconciler.ledger.tables import RUNS
 from tests.desk.clock import Clock
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
-from tests.unit.ledger.changes import APP, HEAD, VIP, known, list_compiled, write
+from tests.unit.ledger.changes import APP, HEAD, VIP, list_compiled, live_id_of, write
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_several_that_start_it_at_the_same_moment_all_work(address: str) -> None
         home = PostgresHome(address)
         with a_ledger(home) as ledger, ledger.lock(APP, "wash", Waiting(20, lambda _: time.sleep(0.01), time.monotonic, time.time)):
             write(ledger, VIP, f"t-{number}")
-            return ledger.warning or known(ledger, VIP)
+            return ledger.warning or live_id_of(ledger, VIP)
 
     with ThreadPoolExecutor(6) as pool:
         assert all(str(answer).startswith("t-") for answer in pool.map(work, range(6)))
@@ -98,7 +98,7 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
     clerk = PostgresHome(theirs)
     with a_ledger(clerk) as ledger, ledger.lock(APP, "clerk", Clock(1_767_225_600.0).waiting()):
         write(ledger)
-        assert known(ledger) == "c-1"
+        assert live_id_of(ledger) == "c-1"
 
 
 def test_what_was_compiled_for_one_ledger_serves_the_next(address: str) -> None:

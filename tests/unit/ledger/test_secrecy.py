@@ -25,7 +25,7 @@ EMAILS = st.from_regex(r"[a-z0-9.+'éß]{6,20}(@[a-z0-9é-]{4,12}){1,2}\.example
 SECRETS = st.from_regex(r"[a-zéß ]{8,30}", fullmatch=True)
 
 
-def stored(folder: Path) -> bytes:
+def bytes_in(folder: Path) -> bytes:
     """All that lies in the folder, but for the images."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
 
@@ -61,10 +61,10 @@ def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:
         opened = Ledger.open(Path(name), create=True, environ={})
         assert opened
         with opened as ledger:
-            content = b"".join(stored(Path(name)) for _ in write_everything(ledger, email, secret))
+            content = b"".join(bytes_in(Path(name)) for _ in write_everything(ledger, email, secret))
             assert b" on serenity" in content
             assert len(ledger.read_recorded(APP, f"of {email}").records) == 1
-        content += stored(Path(name))
+        content += bytes_in(Path(name))
     for planted in (email, secret, email.split("@")[0] + "@", "@" + email.split("@")[-1]):
         for form in (planted.encode(), planted.encode("utf-16-le"), planted.encode("unicode_escape")):
             assert form not in content

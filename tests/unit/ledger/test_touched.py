@@ -58,7 +58,7 @@ def touch(route: Route) -> None:
     by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
 
 
-def touched(plan: PlanDocument) -> list[str]:
+def touches(plan: PlanDocument) -> list[str]:
     return [note["message"] for note in plan["notes"] if note["topic"] == "touched since"]
 
 
@@ -67,7 +67,7 @@ def test_what_nobody_touched_goes_and_is_asked_about_only_then(route: Route) -> 
     assert changes(route.document(route.manifest(BOTH))) == []
     assert not [request for request in route.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
     plan = route.document(route.manifest(ONE))
-    assert (changes(plan), touched(plan)) == (GOING, [])
+    assert (changes(plan), touches(plan)) == (GOING, [])
     assert [o.status for o in route.converge(route.manifest(ONE))] == ["applied"]
 
 
@@ -77,7 +77,7 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(rout
     for _ in range(2):
         document = route.document(path)
         assert changes(document) == []
-        (text,) = touched(document)
+        (text,) = touches(document)
         assert text.startswith("the link to tag/promo is ours, and was made by ")
         assert ", after it became ours: it stays; `--approve " in text
         assert route.converge(path) == []
@@ -90,16 +90,16 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(rout
         assert prepare(session, plan, planned_manifest(plan), route.rules).warnings == ()
     route.rules = NO_APPROVALS
     assert [o.status for o in route.apply(plan)] == ["applied"]
-    assert (changes(route.document(path)), touched(route.document(path))) == ([], [])
+    assert (changes(route.document(path)), touches(route.document(path))) == ([], [])
 
 
 def test_what_was_perhaps_only_attached_again_is_told_so(route: Route) -> None:
     route.box.settings.change({"attached_again": "moves"})
     contact, tag = route.id_of(Address("contact", "25")), route.id_of(Address("tag", "promo"))
     by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
-    assert touched(route.document(route.manifest(ONE)))[0].startswith("the link to tag/promo is ours, and was made by ")
+    assert touches(route.document(route.manifest(ONE)))[0].startswith("the link to tag/promo is ours, and was made by ")
     route.facts = Facts(attached_again="moves")
-    (text,) = touched(route.document(route.manifest(ONE)))
+    (text,) = touches(route.document(route.manifest(ONE)))
     assert text.startswith("the link to tag/promo is ours, and was made, or only attached again, by ")
 
 
@@ -110,7 +110,7 @@ def test_a_time_that_is_none_of_this_world_is_told_as_a_number(route: Route, at:
     route.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
     plan = route.document(route.manifest(ONE))
     assert changes(plan) == []
-    assert touched(plan)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
+    assert touches(plan)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
 
 
 def test_who_touched_many_is_asked_for_once(route: Route) -> None:
@@ -124,7 +124,7 @@ def test_who_touched_many_is_asked_for_once(route: Route) -> None:
         by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
     route.box.forget_requests()
     plan = route.document(route.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
-    assert len(touched(plan)) == 2
+    assert len(touches(plan)) == 2
     assert len([request for request in route.box.requests if request.path.startswith("/admins/")]) == 1
 
 
@@ -176,7 +176,7 @@ def test_a_company_link_goes_unless_the_ledger_lacks_runs(route: Route, postgres
     postgres.run("ALTER TABLE reconciler.writes DROP CONSTRAINT writes_run_fkey; DELETE FROM reconciler.runs", "ledger")
     plan = route.document(without)
     assert changes(plan) == []
-    assert touched(plan)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
+    assert touches(plan)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
 
 
 def test_the_ledger_of_a_machine_that_remembers_asks_nobody(make_route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ ENTRY = st.dictionaries(st.sampled_from(["name", "tags", "owner", "a: b"]), SCAL
 MANIFEST = st.dictionaries(st.sampled_from(["tags", "companies"]), st.lists(SCALAR | ENTRY, max_size=4), min_size=1)
 
 
-def written(value: Any, way: str) -> str:
+def write_value(value: Any, way: str) -> str:
     """A value as YAML, in one of several ways that people and programs write it."""
     if way == "inline":
         return inline(value)
@@ -138,7 +138,7 @@ def written(value: Any, way: str) -> str:
     return text
 
 
-def changed(value: Any, loc: Sequence[str | int], what: str, item: Any, splices: Splices) -> None:
+def change_value(value: Any, loc: Sequence[str | int], what: str, item: Any, splices: Splices) -> None:
     """One edit, of the value and of its text."""
     inner = value
     for step in loc:
@@ -169,15 +169,15 @@ def ways(value: Any, loc: tuple[str | int, ...] = ()) -> list[tuple[str | int, .
 
 @given(MANIFEST, st.sampled_from(["block", "flow", "mixed", "inline"]), st.data())
 def test_whatever_is_edited_reads_as_what_was_meant(value: Any, way: str, data: st.DataObject) -> None:
-    text, expected = written(value, way), copy.deepcopy(value)
+    text, expected = write_value(value, way), copy.deepcopy(value)
     splices, loc = Splices(text), data.draw(st.sampled_from(ways(value)))
-    changed(expected, loc, data.draw(st.sampled_from(["drop", "add", "replace"])), data.draw(SCALAR | ENTRY), splices)
+    change_value(expected, loc, data.draw(st.sampled_from(["drop", "add", "replace"])), data.draw(SCALAR | ENTRY), splices)
     done = splices.result()
     assert yaml.load(done, yaml.BaseLoader) == yaml.load(yaml.safe_dump(expected), yaml.BaseLoader)
-    assert patched(text, list(diff_lines(splices.text, splices.splices()))) == done
+    assert patch(text, list(diff_lines(splices.text, splices.splices()))) == done
 
 
-def patched(text: str, hunks: Sequence[str]) -> str:
+def patch(text: str, hunks: Sequence[str]) -> str:
     """A text after a unified diff."""
     lines, after, at = text.split("\n"), [], 0
     for line in hunks:

@@ -28,7 +28,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return write
 
 
-def refused(*paths: str) -> list[str]:
+def list_problems(*paths: str) -> list[str]:
     with pytest.raises(Invalid) as caught:
         find(paths)
     assert all(problem.now for problem in caught.value.problems)
@@ -62,7 +62,7 @@ def test_every_path_that_yields_nothing_is_named(make: Make) -> None:
     Path("loop.yaml").symlink_to("loop.yaml")
     os.mkfifo("pipe.yaml")
     paths = ["good.yaml", "missing.yaml", "plan.json", "empty", "hidden", "dangling.yaml", "loop.yaml", "pipe.yaml", "good.yaml/x", ""]
-    assert refused(*paths) == [
+    assert list_problems(*paths) == [
         ": there is no such file or folder",
         "dangling.yaml: the link leads to nowhere.yaml, which does not exist",
         "empty: the folder holds no *.yaml or *.yml file",
@@ -78,7 +78,7 @@ def test_every_path_that_yields_nothing_is_named(make: Make) -> None:
 def test_a_dangling_link_inside_a_folder_is_named(make: Make) -> None:
     make("m/a.yaml")
     Path("m/b.yaml").symlink_to("gone.yaml")
-    assert refused("m") == ["m/b.yaml: the link leads to gone.yaml, which does not exist"]
+    assert list_problems("m") == ["m/b.yaml: the link leads to gone.yaml, which does not exist"]
 
 
 def test_a_folder_that_links_back_to_itself_ends(make: Make) -> None:
@@ -104,7 +104,7 @@ def test_what_cannot_be_opened_is_named(make: Make, request: pytest.FixtureReque
     for path in ("m/n", "b.yaml", "o"):
         Path(path).chmod(0)
     request.getfixturevalue("nobody")
-    assert refused("m", "o/c.yaml") == ["m/n: cannot be read (Permission denied)", "o/c.yaml: cannot be read (Permission denied)"]
+    assert list_problems("m", "o/c.yaml") == ["m/n: cannot be read (Permission denied)", "o/c.yaml: cannot be read (Permission denied)"]
     with pytest.raises(Invalid, match=r"b\.yaml: cannot be read \(Permission denied\)"):
         read_all(["b.yaml"])
 

@@ -32,7 +32,7 @@ def keys_of(files: Mapping[str, str], folder: Path, env: str = "") -> tuple[str,
     return read_manifest([str(folder)], layers=Layers((env,)) if env else BASE).policy.undo_keys
 
 
-def told(files: Mapping[str, str], folder: Path, env: str = "") -> str:
+def read_line(files: Mapping[str, str], folder: Path, env: str = "") -> str:
     with pytest.raises(Invalid) as refused:
         keys_of(files, folder, env)
     (line,) = str(refused.value).replace(f"{folder}/", "").splitlines()
@@ -49,13 +49,13 @@ def test_recipients_are_read_as_they_are_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["age1", "vip", "5", ONE[:-1] + "b", ONE.upper(), "ssh-ed25519 AAAAC3Nza", "{a: b}", *WEAK])
 def test_what_is_none_is_told_with_its_line(tmp_path: Path, written: str) -> None:
-    line = told({"m.yaml": a_policy(ONE, written)}, tmp_path)
+    line = read_line({"m.yaml": a_policy(ONE, written)}, tmp_path)
     assert line.startswith("m.yaml:3:3: undo_keys: ")
 
 
 def test_an_empty_one_says_what_to_write(tmp_path: Path) -> None:
-    assert "write the public key that `age-keygen` prints, `age1…`" in told({"m.yaml": a_policy('""')}, tmp_path)
-    assert told({"m.yaml": "policy: {undo_keys: age1}"}, tmp_path) == (
+    assert "write the public key that `age-keygen` prints, `age1…`" in read_line({"m.yaml": a_policy('""')}, tmp_path)
+    assert read_line({"m.yaml": "policy: {undo_keys: age1}"}, tmp_path) == (
         "m.yaml:1:10: `undo_keys:` is not a list; write [] for none, or remove the line"
     )
 
@@ -68,9 +68,9 @@ def test_a_private_key_is_shown_nowhere(desk: Desk, written: str) -> None:
 
 
 def test_an_overlay_replaces_no_keys(tmp_path: Path) -> None:
-    line = told({"m.yaml": a_policy(ONE), "m.prod.yaml": a_policy(TWO)}, tmp_path, "prod")
+    line = read_line({"m.yaml": a_policy(ONE), "m.prod.yaml": a_policy(TWO)}, tmp_path, "prod")
     assert line.startswith("m.prod.yaml:3:3: policy.undo_keys of an overlay would replace those at m.yaml:3:3; write the same, or ")
-    assert told({"m.yaml": a_policy(ONE), "m.prod.yaml": a_policy()}, tmp_path, "prod").startswith("m.prod.yaml:3:3: ")
+    assert read_line({"m.yaml": a_policy(ONE), "m.prod.yaml": a_policy()}, tmp_path, "prod").startswith("m.prod.yaml:3:3: ")
     assert keys_of({"m.yaml": a_policy(ONE), "m.prod.yaml": a_policy(ONE)}, tmp_path, "prod") == (ONE,)
     assert keys_of({"m.yaml": a_policy(ONE), "m.prod.yaml": "policy: {links: owned}"}, tmp_path, "prod") == (ONE,)
 

@@ -20,7 +20,7 @@ from tests.unit.report.plans import a_change, a_field, a_plan
 SECTOR = {"name": "sector", "model": "company", "data_type": "options"}
 
 
-def told(before: Any, after: Any) -> str:
+def show_options(before: Any, after: Any) -> str:
     return show_inside(a_field("options", before, after))
 
 
@@ -59,28 +59,28 @@ def test_drift_names_it_too(desk: Desk) -> None:
 
 def test_many_parts_are_counted_and_long_ones_are_cut() -> None:
     named = ", ".join(f'"{n}"' for n in range(NAMED))
-    assert told([], [str(n) for n in range(NAMED)]) == f"added {named}"
-    assert told([], [str(n) for n in range(2000)]) == f"added {named} and 1,990 more"
-    assert len(told([], ["x" * 5000])) < 250
+    assert show_options([], [str(n) for n in range(NAMED)]) == f"added {named}"
+    assert show_options([], [str(n) for n in range(2000)]) == f"added {named} and 1,990 more"
+    assert len(show_options([], ["x" * 5000])) < 250
 
 
 def test_maps_are_named_by_their_keys() -> None:
-    assert told({"a": {"b": 1, "c": True}}, {"a": {"b": 2, "c": True, "d": [0]}}) == "added a.b: 2, a.d: [0]; removed a.b: 1"
+    assert show_options({"a": {"b": 1, "c": True}}, {"a": {"b": 2, "c": True, "d": [0]}}) == "added a.b: 2, a.d: [0]; removed a.b: 1"
 
 
 @pytest.mark.parametrize(
     "pair", [("a", "b"), (1, 2), (None, ["a"]), (["a"], ["a"]), (["h***@serenity.example"], ["h***@serenity.example"])]
 )
 def test_of_other_values_nothing_is_said(pair: tuple[Any, Any]) -> None:
-    assert told(*pair) == ""
+    assert show_options(*pair) == ""
 
 
 def test_masks_stand_as_they_are() -> None:
-    assert told(["***"], ["h***@serenity.example"]) == "added h***@serenity.example; removed ***"
+    assert show_options(["***"], ["h***@serenity.example"]) == "added h***@serenity.example; removed ***"
 
 
 def test_what_nobody_can_tell_apart_is_escaped() -> None:
-    assert told(["a b", "c"], ["a\u00a0b", "d"]) == r'added "a\u00a0b", "d"; removed "a b", "c"'
+    assert show_options(["a b", "c"], ["a\u00a0b", "d"]) == r'added "a\u00a0b", "d"; removed "a b", "c"'
 
 
 @pytest.mark.parametrize("foreign", ["\x1b[31m", "::error::x", "\u202e", "\n## x", "<script>", "@all", "|", "<!-- -->", "```"])

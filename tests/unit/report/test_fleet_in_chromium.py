@@ -25,7 +25,7 @@ def read_aloud(browser: Browser) -> set[tuple[str, str]]:
     return {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes}
 
 
-def shown(browser: Browser, view: View, folder: Path) -> Path:
+def open_page(browser: Browser, view: View, folder: Path) -> Path:
     path = folder / "fleet.html"
     path.write_text(RENDERERS["html"](view, "2026-11-30T10:15:00Z"), encoding="utf-8")
     browser.requests.clear()
@@ -36,7 +36,7 @@ def shown(browser: Browser, view: View, folder: Path) -> Path:
 
 def test_it_is_searched_narrowed_and_sorted(browser: Browser, tmp_path: Path) -> None:
     number = times(60)
-    shown(browser, a_large_view(number), tmp_path)
+    open_page(browser, a_large_view(number), tmp_path)
     total = f"{number:,} workspaces"
     # What failed stands first, until somebody sorts.
     assert browser.run(TOLD) == total
@@ -61,7 +61,7 @@ def test_it_is_searched_narrowed_and_sorted(browser: Browser, tmp_path: Path) ->
 
 
 def test_hostile_names_run_no_script_and_load_nothing(browser: Browser, tmp_path: Path) -> None:
-    path = shown(browser, a_hostile_view(), tmp_path)
+    path = open_page(browser, a_hostile_view(), tmp_path)
     assert browser.run("typeof window.pwned") == "undefined"
     assert browser.run("document.querySelectorAll('img, svg, iframe, script:not(:last-of-type)').length") == 0
     assert browser.run("[...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => a.name.startsWith('on')))") is False
@@ -71,9 +71,9 @@ def test_hostile_names_run_no_script_and_load_nothing(browser: Browser, tmp_path
 @pytest.mark.parametrize("width", [390, 800, 1200])
 def test_it_fits_and_is_read_aloud(width: int, browser: Browser, tmp_path: Path) -> None:
     browser.look(width, 800)
-    shown(browser, a_hostile_view(), tmp_path)
+    open_page(browser, a_hostile_view(), tmp_path)
     browser.until(f"document.documentElement.scrollWidth <= {width}")
-    shown(browser, a_large_view(40), tmp_path)
+    open_page(browser, a_large_view(40), tmp_path)
     browser.until(f"document.documentElement.scrollWidth <= {width}")
     parts = {("main", ""), ("search", "Workspaces"), ("searchbox", "Search"), ("region", "All workspaces"), ("combobox", "Wave")}
     parts |= {("rowheader", "ws0000"), ("columnheader", "Plan or reason"), ("button", "Calls")}

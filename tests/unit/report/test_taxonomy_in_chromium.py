@@ -19,7 +19,7 @@ TOLD = "document.getElementById('shown').textContent"
 NAMES = "[...document.querySelectorAll('.listing tbody tr')].filter(e => e.checkVisibility()).map(e => e.firstElementChild.textContent)"
 
 
-def shown(browser: Browser, taxonomy: Taxonomy, folder: Path) -> Path:
+def open_page(browser: Browser, taxonomy: Taxonomy, folder: Path) -> Path:
     path = folder / "taxonomy.html"
     path.write_text(as_page(taxonomy, "2026-11-25T03:02:13Z"), encoding="utf-8")
     browser.requests.clear()
@@ -29,7 +29,7 @@ def shown(browser: Browser, taxonomy: Taxonomy, folder: Path) -> Path:
 
 
 def test_it_is_searched_as_one_types_and_the_address_can_be_sent(browser: Browser, tmp_path: Path) -> None:
-    path = shown(browser, a_large_taxonomy(times(600)), tmp_path)
+    path = open_page(browser, a_large_taxonomy(times(600)), tmp_path)
     total = f"{times(600):,} tags"
     assert browser.run(TOLD) == total
     browser.click("document.getElementById('query')")
@@ -48,7 +48,7 @@ def test_it_is_searched_as_one_types_and_the_address_can_be_sent(browser: Browse
 
 def test_columns_sort_both_ways_and_say_so(browser: Browser, tmp_path: Path) -> None:
     terms = [a_term("b", 2, owner="x"), a_term("a10", 10, owner="y"), a_term("a9", 0)]
-    shown(browser, a_taxonomy(*terms), tmp_path)
+    open_page(browser, a_taxonomy(*terms), tmp_path)
     head = "document.querySelector('[data-by={}]')"
     for column, first, then in (("members", ["a10", "b", "a9"], ["a9", "b", "a10"]), ("owner", ["b", "a10", "a9"], ["a10", "b", "a9"])):
         for wanted in (first, then):
@@ -62,7 +62,7 @@ def test_columns_sort_both_ways_and_say_so(browser: Browser, tmp_path: Path) -> 
 
 
 def test_what_replaces_it_is_shown_though_the_search_hid_it(browser: Browser, tmp_path: Path) -> None:
-    shown(browser, a_large_taxonomy(30), tmp_path)
+    open_page(browser, a_large_taxonomy(30), tmp_path)
     browser.click("document.querySelector('input[value=deprecated]')")
     browser.until(f"{TOLD} === '3 of 30 tags'")
     browser.click("document.querySelector('tr:not([hidden]) .state a')")
@@ -72,7 +72,7 @@ def test_what_replaces_it_is_shown_though_the_search_hid_it(browser: Browser, tm
 
 def test_hostile_names_run_no_script_and_load_nothing(browser: Browser, tmp_path: Path) -> None:
     names = [text for text in HOSTILE if text.strip()]
-    path = shown(browser, a_taxonomy(*(a_term(n, 5, meaning=n, owner=n, former=[n], used_by=[n]) for n in names)), tmp_path)
+    path = open_page(browser, a_taxonomy(*(a_term(n, 5, meaning=n, owner=n, former=[n], used_by=[n]) for n in names)), tmp_path)
     browser.click("document.getElementById('query')")
     browser.type("<img")
     browser.until(f"{TOLD}.includes(' of ')")
@@ -87,7 +87,7 @@ def test_hostile_names_run_no_script_and_load_nothing(browser: Browser, tmp_path
 def test_it_fits_and_is_read_aloud(width: int, browser: Browser, tmp_path: Path) -> None:
     long = "a-very-long-name-without-any-blank-" * 5
     browser.look(width, 800)
-    shown(browser, a_taxonomy(a_term(long, 3, meaning=long, owner=long, used_by=[long]), a_term("vip", 7)), tmp_path)
+    open_page(browser, a_taxonomy(a_term(long, 3, meaning=long, owner=long, used_by=[long]), a_term("vip", 7)), tmp_path)
     assert browser.run("document.documentElement.scrollWidth") <= width
     nodes = [node for node in browser.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
     named = {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes}
@@ -103,7 +103,7 @@ def test_it_fits_and_is_read_aloud(width: int, browser: Browser, tmp_path: Path)
 
 
 def test_dark_and_print_are_cared_for(browser: Browser, tmp_path: Path) -> None:
-    shown(browser, a_large_taxonomy(30), tmp_path)
+    open_page(browser, a_large_taxonomy(30), tmp_path)
     paper, bar = ("getComputedStyle(document.body).backgroundColor", "getComputedStyle(document.querySelector('.s0')).fill")
     light = [browser.run(paper), browser.run(bar)]
     browser.look(dark=True)
@@ -116,7 +116,7 @@ def test_dark_and_print_are_cared_for(browser: Browser, tmp_path: Path) -> None:
 def test_without_scripts_it_is_a_plain_table(browser: Browser, tmp_path: Path) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        shown(browser, a_large_taxonomy(30), tmp_path)
+        open_page(browser, a_large_taxonomy(30), tmp_path)
         assert len(browser.run(NAMES)) == 30
         assert browser.run("document.querySelectorAll('button:not([hidden])').length") == 0
     finally:

@@ -30,7 +30,7 @@ class Full(io.StringIO):
         raise OSError(28, "No space left on device")
 
 
-def shown(encoding: str, *written: str) -> str:
+def show(encoding: str, *written: str) -> str:
     raw = io.BytesIO()
     terminal = Terminal(io.TextIOWrapper(raw, encoding=encoding, write_through=True, newline="\n"))
     for piece in written:
@@ -48,15 +48,15 @@ def test_no_text_is_too_much_for_any_encoding(foreign: str, encoding: str) -> No
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_stream_takes_arrows_and_emoji(encoding: str) -> None:
-    text = shown(encoding, "\U0001f331 \u2192 \u2026\n")
+    text = show(encoding, "\U0001f331 \u2192 \u2026\n")
     assert text.endswith("\n")
-    assert "feature" in shown(encoding, "\U0001f331feature")
+    assert "feature" in show(encoding, "\U0001f331feature")
 
 
 def test_what_ascii_lacks_is_replaced() -> None:
-    assert shown("ascii", "Caf\u00e9 → \U0001f331…\n") == "Caf\\xe9 -> \\U0001f331...\n"
-    assert shown("cp1252", "Caf\u00e9 → \U0001f331…\n") == "Caf\u00e9 -> \\U0001f331...\n"
-    assert shown("utf-8", "Caf\u00e9 → \U0001f331…\n") == "Caf\u00e9 → \U0001f331…\n"
+    assert show("ascii", "Caf\u00e9 → \U0001f331…\n") == "Caf\\xe9 -> \\U0001f331...\n"
+    assert show("cp1252", "Caf\u00e9 → \U0001f331…\n") == "Caf\u00e9 -> \\U0001f331...\n"
+    assert show("utf-8", "Caf\u00e9 → \U0001f331…\n") == "Caf\u00e9 → \U0001f331…\n"
 
 
 def test_an_encoding_that_nobody_knows_is_taken_for_ascii() -> None:

@@ -25,7 +25,7 @@ class Behaviour(NamedTuple):
     why_none: str = ""
 
 
-def shown(number: int, words: str, source: str, *tests: str) -> Behaviour:
+def behaviour(number: int, words: str, source: str, *tests: str) -> Behaviour:
     return Behaviour(number, words, source, tests)
 
 
@@ -34,102 +34,102 @@ def left_out(number: int, words: str, source: str, why: str) -> Behaviour:
 
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
-    shown(
+    behaviour(
         1,
         "posting a known name in any case gives the tag that has it",
         "API 2.16, POST /tags; API 1.2 reference, create and update tags",
         "test_tags::test_a_name_in_any_case_is_the_same_tag",
     ),
-    shown(
+    behaviour(
         2,
         "a tag is renamed by POST with its id; there is no PUT",
         "API 2.16, POST /tags",
         "test_tags::test_a_tag_is_renamed_by_posting_its_id",
         "test_tags::test_there_is_no_put_of_a_tag",
     ),
-    shown(
+    behaviour(
         3,
         "a tag that something depends on stays, and the refusal names what",
         "API 2.16, DELETE /tags/{id}",
         "test_tags::test_a_tag_that_segments_use_cannot_be_deleted_and_names_them",
     ),
-    shown(
+    behaviour(
         4,
         "tagging unknown people or companies is 404 up to 2.15 and skipped from 2.16",
         "API 2.14 and 2.16, POST /tags; intercom/Intercom-OpenAPI 1c6bff7, f26d0cc",
         "test_tags::test_up_to_2_15_tagging_what_does_not_exist_is_404",
         "test_tags::test_from_2_16_tagging_skips_what_does_not_exist_and_shows_the_rest",
     ),
-    shown(
+    behaviour(
         5,
         "tagging a company makes the tag, untagging goes by its name",
         "API 2.16, POST /tags; API 2.5 reference, untag companies",
         "test_tags::test_tagging_companies_makes_the_tag_and_untagging_goes_by_its_name",
     ),
-    shown(
+    behaviour(
         6,
         "a missing contact and a missing tag have one code and two messages",
         "API 2.16, POST /contacts/{id}/tags",
         "test_tags::test_a_missing_contact_and_a_missing_tag_differ_in_the_message_only",
         "test_behaviours::test_a_missing_contact_and_a_missing_tag_are_404_both",
     ),
-    shown(
+    behaviour(
         7,
         "who applied a tag and when is told by the contact's tags alone",
         "API 2.16, tag schema; intercom/Intercom-OpenAPI 76db2fe",
         "test_tags::test_who_applied_a_tag_when_is_shown_on_the_contact_only",
     ),
-    shown(
+    behaviour(
         8,
         "POST of a known company_id updates, and company_id never changes",
         "API 2.16, POST /companies",
         "test_companies::test_posting_a_company_id_again_updates_that_company",
         "test_companies::test_company_id_cannot_be_changed",
     ),
-    shown(
+    behaviour(
         9,
         "a plan goes in as text and comes out as an object, empty if unset",
         "API 2.16, company schema and examples",
         "test_companies::test_a_plan_is_written_as_a_name_and_read_as_an_object",
     ),
-    shown(
+    behaviour(
         10,
         "monthly_spend loses its fraction and ends at 2^31-1",
         "API 2.16, POST /companies",
         "test_companies::test_monthly_spend_is_cut_to_a_whole_number_below_2_to_the_31",
     ),
-    shown(
+    behaviour(
         11,
         "what a company has not set is missing, not null",
         "API 2.16, company examples",
         "test_companies::test_unset_fields_of_a_company_are_missing",
     ),
-    shown(
+    behaviour(
         12,
         "an unknown key of a company is refused by its name",
         "API 2.16, POST /companies",
         "test_companies::test_an_unknown_key_of_a_company_is_refused_by_name",
     ),
-    shown(
+    behaviour(
         13,
         "a company without users is in no listing but can be read",
         "API 2.16, POST /companies/list",
         "test_companies::test_listings_leave_out_companies_without_users_and_point_reads_do_not",
     ),
-    shown(
+    behaviour(
         14,
         "the company list is sorted by last request and ends at 10,000",
         "API 2.16, POST /companies/list",
         "test_companies::test_the_list_is_sorted_by_last_request_and_takes_its_page_from_the_query",
         "test_companies::test_the_list_reaches_ten_thousand_companies",
     ),
-    shown(
+    behaviour(
         15,
         "the company list is a POST whose parameters stand in the URL",
         "API 2.16, POST /companies/list",
         "test_companies::test_the_list_is_sorted_by_last_request_and_takes_its_page_from_the_query",
     ),
-    shown(
+    behaviour(
         16,
         "one scroll per app, for a minute, up to an empty page; after a 500 it starts again",
         "API 2.16, GET /companies/scroll",
@@ -137,38 +137,38 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "test_companies::test_one_scroll_at_a_time_for_a_minute",
         "test_behaviours::test_a_scroll_that_met_a_500_is_begun_again_when_the_old_one_is_over",
     ),
-    shown(
+    behaviour(
         17,
         "a second scroll is 400 scroll_exists, an old parameter 404",
         "reported: airbyte#8395, airbyte#9339",
         "test_companies::test_one_scroll_at_a_time_for_a_minute",
     ),
-    shown(
+    behaviour(
         18,
         "company_id or name gives one company, any other filter a list",
         "API 2.16, GET /companies; reported: intercom-node#472",
         "test_companies::test_company_id_and_name_give_one_company_other_filters_a_list",
     ),
-    shown(
+    behaviour(
         19,
         "a deleted company goes later, answers object and deleted, and loses its contacts",
         "API 2.16, DELETE /companies/{id}; intercom/Intercom-OpenAPI 63f4ff7",
         "test_companies::test_a_deleted_company_goes_later_and_leaves_its_contacts",
     ),
-    shown(
+    behaviour(
         20,
         "attaching a held company is 200, the 1001st is refused",
         "developers.intercom.com, unversioned changes, February 2026",
         "test_companies::test_attaching_again_is_200_and_the_1001st_company_is_refused",
     ),
-    shown(
+    behaviour(
         21,
         "a conflict tells the id in its text alone, and whether that contact is archived",
         "API 2.1 reference, create contact; intercom/Intercom-OpenAPI 81e72a1",
         "test_contacts::test_a_second_contact_of_one_external_id_is_a_conflict_that_hides_the_id_in_its_text",
         "test_contacts::test_an_archived_contact_is_hidden_but_keeps_its_identifiers",
     ),
-    shown(
+    behaviour(
         22,
         "an archived contact is out of sight, keeps its identifiers and can still be restored or deleted",
         "reported: intercom-node#333, intercom-ruby#561",
@@ -176,19 +176,19 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "test_contacts::test_deleting_works_on_the_archived_and_frees_the_identifiers",
         "test_search::test_neither_archived_nor_merged_contacts_are_found",
     ),
-    shown(
+    behaviour(
         23,
         "a merged contact cannot be unarchived",
         'reported: forum.intercom.com, "How to unarchive a contact?"',
         "test_contacts::test_a_merged_contact_cannot_be_unarchived",
     ),
-    shown(
+    behaviour(
         24,
         "a merged contact is 404 up to 2.15 and 410 with a link from 2.16",
         "API 2.14 and 2.16, GET /contacts/{id}",
         "test_contacts::test_a_merged_contact_is_410_with_its_canonical_contact_from_2_16_and_404_before",
     ),
-    shown(
+    behaviour(
         25,
         "only a lead is merged, into a user, and from 2.16 into its twin unless told otherwise",
         "API 2.16, POST /contacts/merge",
@@ -196,50 +196,50 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "test_behaviours::test_no_lead_is_merged_into_a_lead_and_no_user_into_one",
         "test_contacts::test_from_2_16_only_twins_are_merged_unless_told_otherwise",
     ),
-    shown(
+    behaviour(
         26,
         "a user never becomes a lead",
         "API 2.3 reference, update contact",
         "test_contacts::test_a_user_never_becomes_a_lead_but_a_lead_a_user",
     ),
-    shown(
+    behaviour(
         27,
         "an owner must be an admin; its id is a number up to 2.15 and text from 2.16",
         "API 2.1 reference, update contact; intercom/Intercom-OpenAPI b3c9834",
         "test_contacts::test_an_owner_is_an_admin_and_its_id_a_number_up_to_2_15",
     ),
-    shown(28, "an email alone makes a user", "API 2.16, POST /contacts, example", "test_contacts::test_only_an_email_makes_a_user"),
-    shown(
+    behaviour(28, "an email alone makes a user", "API 2.16, POST /contacts, example", "test_contacts::test_only_an_email_makes_a_user"),
+    behaviour(
         29,
         "leads are not found by external_id",
         "API 2.16, GET /contacts/find_by_external_id",
         "test_contacts::test_find_by_external_id_sees_users_only",
     ),
-    shown(
+    behaviour(
         30,
         "the lists inside a contact hold ten references and say whether there are more",
         "API 2.16, contact_tags and contact_companies schemas",
         "test_contacts::test_sub_lists_stop_at_ten_references",
     ),
-    shown(
+    behaviour(
         31,
         "an avatar goes in as text and comes out as an object",
         "API 2.16, POST /contacts and contact schema",
         "test_contacts::test_an_avatar_is_written_as_a_url_and_read_as_an_object",
     ),
-    shown(
+    behaviour(
         32,
         "language_override can be written in Preview only",
         "API Preview and 2.16, PUT /contacts/{id}",
         "test_contacts::test_language_override_is_written_in_preview_only",
     ),
-    shown(
+    behaviour(
         33,
         "search finds a new contact minutes later",
         "API 2.16, POST /contacts/search",
         "test_search::test_a_new_contact_stays_invisible_for_the_delay_but_can_be_read",
     ),
-    shown(
+    behaviour(
         34,
         "search compares dates by the day of the workspace's time zone",
         "API 2.16, POST /contacts/search; intercom/Intercom-OpenAPI 528b0f2",
@@ -247,81 +247,81 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "test_search::test_the_day_is_that_of_the_workspaces_time_zone",
         "test_search::test_an_operator_that_the_type_does_not_have_is_refused",
     ),
-    shown(
+    behaviour(
         35,
         "search has = and != for tag_id, nothing else",
         "API 2.16, POST /contacts/search",
         "test_search::test_tags_are_found_by_id_with_two_operators",
         "test_search::test_an_operator_that_the_type_does_not_have_is_refused",
     ),
-    shown(
+    behaviour(
         36,
         "groups of filters nest twice and hold fifteen",
         "API 2.16, POST /contacts/search",
         "test_search::test_groups_nest_twice_and_hold_fifteen_filters",
     ),
-    shown(
+    behaviour(
         37,
         "an invalid sort order is refused from 2.16",
         "API 2.16, POST /contacts/search",
         "test_search::test_an_invalid_sort_order_is_refused_from_2_16",
     ),
-    shown(
+    behaviour(
         38,
         "the cursor of a search counts in the body only",
         "reported: community.intercom.com/2038",
         "test_search::test_the_cursor_belongs_into_the_body_and_is_ignored_in_the_url",
     ),
-    shown(
+    behaviour(
         39,
         "contacts are listed in tens, at most 150",
         "API 2.16, GET /contacts; intercom/Intercom-OpenAPI#639",
         "test_contacts::test_the_list_comes_in_tens_and_at_most_150",
     ),
-    shown(
+    behaviour(
         40,
         "a custom attribute of a contact exists before it is written",
         "changelog of API 2.0; reported: intercom-ruby#614",
         "test_contacts::test_a_custom_attribute_exists_before_it_is_written_and_keeps_its_type",
     ),
-    shown(
+    behaviour(
         41,
         "contacts and companies share the names of attributes",
         "API 2.16, POST /data_attributes",
         "test_attributes::test_names_are_unique_over_contacts_and_companies",
     ),
-    shown(
+    behaviour(
         42,
         "a list attribute goes in as objects and comes out as texts",
         "API 2.16, PUT /data_attributes/{id}, example",
         "test_attributes::test_a_list_is_written_as_objects_and_read_as_texts",
     ),
-    shown(
+    behaviour(
         43,
         "an attribute in use cannot be archived",
         "API 2.16, PUT /data_attributes/{id}",
         "test_attributes::test_an_attribute_in_use_cannot_be_archived",
     ),
-    shown(
+    behaviour(
         44,
         "an attribute keeps its name and type",
         "API 2.16, PUT /data_attributes/{id}",
         "test_attributes::test_name_and_type_stay_as_they_were_made",
     ),
-    shown(
+    behaviour(
         45,
         "over the limit is 429 for a window of ten seconds; strangers see no rate headers",
         "developers.intercom.com, rate limiting",
         "test_door::test_over_the_limit_is_429_until_the_next_window_of_ten_seconds",
         "test_door::test_a_wrong_token_is_401_without_rate_headers",
     ),
-    shown(
+    behaviour(
         46,
         "nothing makes a repeated create safe",
         "API 2.16 and Preview: no idempotency key",
         "test_door::test_nothing_makes_a_repeated_create_safe",
     ),
-    shown(
+    behaviour(
         47,
         "the version header beats the app's version; Unstable is Preview",
         "developers.intercom.com, update your API version",
@@ -329,20 +329,20 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "test_door::test_an_endpoint_that_the_version_lacks_is_400",
         "test_contacts::test_language_override_is_written_in_preview_only",
     ),
-    shown(
+    behaviour(
         48,
         "attaching an opt-out type opts out, and only choices are listed",
         "API 2.16, POST /contacts/{id}/subscriptions",
         "test_around::test_attaching_an_opt_out_type_opts_out_and_only_choices_are_listed",
         "test_behaviours::test_a_chosen_subscription_is_listed_and_no_other",
     ),
-    shown(
+    behaviour(
         49,
         "segments are listed under segments, a company's tags under tags.tags",
         "API 2.16, GET /segments and company schema",
         "test_around::test_segments_are_listed_under_their_own_key",
     ),
-    shown(
+    behaviour(
         50,
         "of two creates at once one is 409",
         "reported: PostHog#72192",
@@ -354,7 +354,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "API Preview",
         "Preview's bulk jobs are not built: no stable version has them and nothing of ours calls them",
     ),
-    shown(
+    behaviour(
         52,
         "an unsupported method is 404, an Accept without JSON 406",
         "developers.intercom.com, HTTP responses",
@@ -365,7 +365,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 CITED = [pytest.param(row, test, id=f"{row.number} {test}") for row in BEHAVIOURS for test in row.tests]
 
 
-def named(test: str) -> Callable[..., object]:
+def find_test(test: str) -> Callable[..., object]:
     module, _, function = test.partition("::")
     test_function: Callable[..., object] = getattr(import_module(f"tests.unit.sandbox.{module}"), function)
     return test_function
@@ -389,7 +389,7 @@ def test_a_behaviour_is_shown_by_a_test_or_says_why_not(row: Behaviour) -> None:
 
 @pytest.mark.parametrize(("row", "test"), CITED)
 def test_the_test_of_a_behaviour_exists_and_names_its_source(row: Behaviour, test: str) -> None:
-    function = named(test)
+    function = find_test(test)
     assert inspect.isfunction(function)
     assert function.__name__.startswith("test_")
     body = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))

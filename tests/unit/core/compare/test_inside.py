@@ -80,7 +80,7 @@ def within(value: dict[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def applied(before: Any, after: Any, inside: Inside) -> Any:
+def apply_inside(before: Any, after: Any, inside: Inside) -> Any:
     """The map before with all that is named done to it; what is added to a list comes last."""
     value = deepcopy(before)
     for part in inside.removed:
@@ -100,12 +100,12 @@ def applied(before: Any, after: Any, inside: Inside) -> Any:
     return value
 
 
-def unordered(value: Any) -> Any:
+def unorder(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: unordered(item) for name, item in value.items()}
+        return {name: unorder(item) for name, item in value.items()}
     return bag(value) if isinstance(value, list) else key(value)
 
 
 @given(MAPS, MAPS)
 def test_what_is_named_of_maps_leads_from_one_to_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert unordered(applied(before, after, look_inside(before, after))) == unordered(after)
+    assert unorder(apply_inside(before, after, look_inside(before, after))) == unorder(after)

@@ -55,7 +55,7 @@ def limiter(clock: Clock, share: float = 1.0) -> Limiter:
     return Limiter(share, clock.monotonic, lambda turn, seconds: clock.sleep(seconds), rand=lambda: 1.0)
 
 
-def answered(gate: Limiter, status: int = 200, said: Mapping[str, str] | None = None, patience: float = 300.0) -> None:
+def answer(gate: Limiter, status: int = 200, said: Mapping[str, str] | None = None, patience: float = 300.0) -> None:
     gate.enter(patience)
     gate.leave(status, said or {})
 
@@ -153,7 +153,7 @@ def test_a_share_and_a_limit_that_changes_narrow_the_width() -> None:
     assert gate.width == 14
 
 
-def refused(gate: Gate, now: float, said: Mapping[str, str] | None = None) -> float:
+def refuse(gate: Gate, now: float, said: Mapping[str, str] | None = None) -> float:
     """For how long a call that is refused is held back."""
     assert gate.admit(now)
     return gate.answer(now, 429, said or {}, 0.01)
@@ -161,7 +161,7 @@ def refused(gate: Gate, now: float, said: Mapping[str, str] | None = None) -> fl
 
 def test_a_refusal_that_all_else_contradicts_holds_back_its_own_call_and_halves_the_width() -> None:
     gate = gate_with(0.2)
-    assert refused(gate, 21.0, headers(1667, 0, EPOCH + 20, EPOCH + 11)) == 9
+    assert refuse(gate, 21.0, headers(1667, 0, EPOCH + 20, EPOCH + 11)) == 9
     assert gate.width == 27
     assert gate.admit(21.0)
     for _ in range(40):
@@ -172,7 +172,7 @@ def test_a_refusal_that_all_else_contradicts_holds_back_its_own_call_and_halves_
 
 def test_the_third_in_a_row_closes_the_gate_until_its_reset_and_one_probe_opens_it() -> None:
     gate, said = gate_with(0.2), headers(1667, 1500, EPOCH + 20, EPOCH + 11)
-    holds = [refused(gate, 21.0, said) for _ in range(BELIEVED)]
+    holds = [refuse(gate, 21.0, said) for _ in range(BELIEVED)]
     assert holds == [9, 9, 0]
     assert not gate.admit(29.9)
     assert gate.wait(29.9) == pytest.approx(0.1)
@@ -194,7 +194,7 @@ def test_a_refusal_where_little_is_left_is_believed_at_once(left: int) -> None:
 def test_refusals_that_say_no_end_and_nothing_contradicts_are_waited_for_twice_as_long_each_time() -> None:
     gate, now, waits = Gate(1.0, lambda: 0.0), 0.0, []
     for _ in range(7):
-        refused(gate, now)
+        refuse(gate, now)
         waits.append(gate.wait(now))
         now += waits[-1]
     assert waits == [FLOOR, 0.5, 1.0, 2.0, 4.0, 8.0, WINDOW]
@@ -281,11 +281,11 @@ def test_a_refusal_by_a_proxy_counts_though_intercoms_own_headers_allow_more() -
     clock = Clock(1000.0)
     gate = limiter(clock)
     for _ in range(20):
-        answered(gate, said=headers(1667, 1600, EPOCH + 10))
+        answer(gate, said=headers(1667, 1600, EPOCH + 10))
     for _ in range(BELIEVED):
-        answered(gate, 429, {})
+        answer(gate, 429, {})
     assert gate.cap == 20
-    answered(gate, said=headers(1667, 1666, EPOCH + 20, date=EPOCH + 10))
+    answer(gate, said=headers(1667, 1666, EPOCH + 20, date=EPOCH + 10))
     assert gate.cap == 20, "a window that was not used up proves nothing"
 
 
@@ -293,12 +293,12 @@ def test_a_rate_that_was_learned_from_refusals_grows_again() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
     for _ in range(8):
-        answered(gate)
-    answered(gate, 429)
+        answer(gate)
+    answer(gate, 429)
     caps = []
     for _ in range(60):
         for _ in range(gate.cap):
-            answered(gate)
+            answer(gate)
         caps.append(gate.cap)
     assert caps[:3] == [8, 10, 12]
     assert caps[-1] == DOCUMENTED_LIMIT
@@ -343,7 +343,7 @@ def test_the_first_call_goes_alone_and_the_others_wait_for_its_answer() -> None:
 def test_calls_under_way_count_against_what_remains() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 2, EPOCH + 10))
+    answer(gate, said=headers(10, 2, EPOCH + 10))
     gate.enter()
     gate.enter()
     with pytest.raises(NotAdmitted):
@@ -353,7 +353,7 @@ def test_calls_under_way_count_against_what_remains() -> None:
 def test_the_wait_is_what_the_replys_own_date_leaves_of_the_window() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 0, EPOCH + 10, date=EPOCH + 6))
+    answer(gate, said=headers(10, 0, EPOCH + 10, date=EPOCH + 6))
     gate.enter()
     assert clock.total == pytest.approx(4 + JITTER * 4)
 
@@ -361,7 +361,7 @@ def test_the_wait_is_what_the_replys_own_date_leaves_of_the_window() -> None:
 def test_without_a_date_the_wait_is_one_window() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 0, EPOCH + 10, date=None))
+    answer(gate, said=headers(10, 0, EPOCH + 10, date=None))
     gate.enter()
     assert clock.total == pytest.approx(WINDOW * (1 + JITTER))
 
@@ -369,9 +369,9 @@ def test_without_a_date_the_wait_is_one_window() -> None:
 def test_the_later_answers_of_a_window_make_its_end_more_exact() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 9, EPOCH + 10, date=EPOCH + 6))
+    answer(gate, said=headers(10, 9, EPOCH + 10, date=EPOCH + 6))
     clock.now += 0.1
-    answered(gate, said=headers(10, 0, EPOCH + 10, date=EPOCH + 7))
+    answer(gate, said=headers(10, 0, EPOCH + 10, date=EPOCH + 7))
     gate.enter()
     assert clock.total == pytest.approx(3 + JITTER * 4)
 
@@ -379,7 +379,7 @@ def test_the_later_answers_of_a_window_make_its_end_more_exact() -> None:
 def test_an_answer_that_comes_late_from_the_window_before_opens_nothing() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 2, EPOCH + 20, date=EPOCH + 11))
+    answer(gate, said=headers(10, 2, EPOCH + 20, date=EPOCH + 11))
     gate.enter()
     gate.enter()
     gate.leave(200, headers(10, 9, EPOCH + 10, date=EPOCH + 9))
@@ -390,7 +390,7 @@ def test_an_answer_that_comes_late_from_the_window_before_opens_nothing() -> Non
 def test_a_limit_that_changes_is_followed() -> None:
     gate = limiter(Clock(1000.0))
     assert (gate.limit, gate.cap) == (DOCUMENTED_LIMIT, DOCUMENTED_LIMIT)
-    answered(gate, said=headers(167, 166, EPOCH + 10))
+    answer(gate, said=headers(167, 166, EPOCH + 10))
     assert (gate.limit, gate.cap) == (167, 167)
 
 
@@ -420,14 +420,14 @@ ABSURD: list[dict[str, str]] = [
 def test_missing_and_absurd_headers_leave_the_last_known_rate(said: dict[str, str]) -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(100, 99, EPOCH + 10))
+    answer(gate, said=headers(100, 99, EPOCH + 10))
     for _ in range(50):
-        answered(gate, said=said)
+        answer(gate, said=said)
     assert gate.limit == 100
     assert clock.sleeps == []
     for _ in range(49):
-        answered(gate, said=said)
-    answered(gate, said=said)
+        answer(gate, said=said)
+    answer(gate, said=said)
     assert clock.total == pytest.approx(WINDOW * (1 + JITTER))
 
 
@@ -435,7 +435,7 @@ def test_missing_and_absurd_headers_leave_the_last_known_rate(said: dict[str, st
 def test_no_date_header_does_harm(date: str) -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 0, EPOCH + 10, date=None) | {"Date": date})
+    answer(gate, said=headers(10, 0, EPOCH + 10, date=None) | {"Date": date})
     gate.enter()
     assert clock.total <= WINDOW * (1 + JITTER) + 0.1
 
@@ -444,7 +444,7 @@ def test_no_date_header_does_harm(date: str) -> None:
 def test_a_refusal_is_believed_whatever_its_headers_say(said: dict[str, str]) -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, 429, said)
+    answer(gate, 429, said)
     gate.enter()
     assert 0 < clock.total <= WINDOW * (1 + JITTER) + 0.1
 
@@ -452,7 +452,7 @@ def test_a_refusal_is_believed_whatever_its_headers_say(said: dict[str, str]) ->
 def test_a_refusal_whose_window_is_over_is_not_followed_at_once() -> None:
     clock = Clock(1000.0)
     gate = Limiter(1.0, clock.monotonic, lambda turn, seconds: clock.sleep(seconds), rand=lambda: 0.0)
-    answered(gate, 429, headers(10, 0, EPOCH))
+    answer(gate, 429, headers(10, 0, EPOCH))
     gate.enter()
     assert clock.total >= 0.25
 
@@ -475,7 +475,7 @@ def test_no_wait_is_below_zero_or_above_one_window(answers: list[tuple[int | Non
 def test_a_call_that_gets_no_turn_ends_in_a_stated_time() -> None:
     clock = Clock(1000.0)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 0, EPOCH + 10))
+    answer(gate, said=headers(10, 0, EPOCH + 10))
     with pytest.raises(NotAdmitted, match="still limited after waiting 7 s"):
         gate.enter(patience=7.0)
     assert clock.total == pytest.approx(7.0)
@@ -484,7 +484,7 @@ def test_a_call_that_gets_no_turn_ends_in_a_stated_time() -> None:
 def test_a_stop_ends_the_wait() -> None:
     clock = Clock(1000.0, is_stopped=True)
     gate = limiter(clock)
-    answered(gate, said=headers(10, 0, EPOCH + 10))
+    answer(gate, said=headers(10, 0, EPOCH + 10))
     with pytest.raises(NotAdmitted, match="stopped while waiting for the rate limit"):
         gate.enter()
 

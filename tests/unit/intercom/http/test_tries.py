@@ -206,7 +206,7 @@ def test_tls_that_is_none_is_a_broken_connection() -> None:
         over(url.replace("http:", "https:"), READ)
 
 
-def unnamed() -> requests.ConnectionError:
+def nameless_error() -> requests.ConnectionError:
     reason = NameResolutionError("secret", HTTPConnection("secret"), socket.gaierror())
     return requests.ConnectionError(MaxRetryError(HTTPConnectionPool("secret"), "/", reason))
 
@@ -214,7 +214,7 @@ def unnamed() -> requests.ConnectionError:
 @pytest.mark.parametrize(
     ("error", "why", "cure"),
     [
-        (unnamed(), "the host cannot be found", "pause"),
+        (nameless_error(), "the host cannot be found", "pause"),
         (requests.exceptions.ProxyError("http://user:secret@p"), "the proxy gives no connection", "pause"),
         (requests.exceptions.InvalidURL("secret"), "the request cannot be sent (is the proxy's address right?)", "nothing"),
         (

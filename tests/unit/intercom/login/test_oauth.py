@@ -101,14 +101,14 @@ def test_an_address_that_is_not_of_this_login_is_one_sentence(address: str, why:
 
 
 # ── the exchange ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def granted(box: Sandbox, redirect_uri: str | None = None) -> str:
+def ask_for_code(box: Sandbox, redirect_uri: str | None = None) -> str:
     return oauth.code_of(ended_at(box, oauth.authorize_url("c1", "s", redirect_uri)), "s")
 
 
 @pytest.mark.parametrize("redirect_uri", [None, "https://a.example/back"])
 def test_a_code_becomes_a_token_that_intercom_takes(box: Sandbox, redirect_uri: str | None) -> None:
     with client(box) as anonymous:
-        token = oauth.exchange(anonymous, "c1", Token(SECRET), granted(box, redirect_uri))
+        token = oauth.exchange(anonymous, "c1", Token(SECRET), ask_for_code(box, redirect_uri))
     with client(box, token) as mine:
         assert me.ask(mine).here.app_id == "sandbox1"
     sent = next(record for record in box.requests if record.path == oauth.EXCHANGE)
@@ -123,11 +123,11 @@ def refusal(box: Sandbox, code: str, secret: str = SECRET, client_id: str = "c1"
 
 
 def test_a_code_that_is_used_up_or_old_and_a_wrong_secret_are_one_sentence_each(box: Sandbox) -> None:
-    used = granted(box)
+    used = ask_for_code(box)
     with client(box) as anonymous:
         oauth.exchange(anonymous, "c1", Token(SECRET), used)
-    old = granted(box)
-    for text in (refusal(box, used), refusal(box, granted(box), "another-secret"), refusal(box, granted(box), client_id="c2")):
+    old = ask_for_code(box)
+    for text in (refusal(box, used), refusal(box, ask_for_code(box), "another-secret"), refusal(box, ask_for_code(box), client_id="c2")):
         assert text.startswith("Intercom does not take this code with this client id and secret (401): check both, and log in again")
     assert isinstance(box.ws._now, Clock)
     box.ws._now.forward(301)
@@ -152,7 +152,7 @@ FAULTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_no_answer_makes_the_secret_or_the_code_visible(box: Sandbox, fault: dict[str, Any]) -> None:
-    code = granted(box)
+    code = ask_for_code(box)
     box.faults.add("POST", oauth.EXCHANGE, **fault)
     text = refusal(box, code)
     assert SECRET not in text
