@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 from reconciler.fleet.report.formats import RENDERERS
 from reconciler.fleet.report.html import GROUPS
-from reconciler.fleet.report.markdown import LONGEST, MARKER
-from reconciler.fleet.report.text import lines
+from reconciler.fleet.report.markdown import LONGEST, MARKER, OPEN
+from reconciler.fleet.report.text import LINES, lines
 from reconciler.fleet.shape import Line
 from reconciler.fleet.states import State
 from reconciler.fleet.view import One, View
@@ -40,7 +40,9 @@ class Page(HTMLParser):
         self.attributes: set[str] = set()
         self.links: list[str | None] = []
         self.alike: list[str | None] = []
+        self.looks: dict[str, set[str | None]] = {}
         self.text = ""
+        self._look: str | None = None
         self._within = ""
         self.feed(html)
         self.close()
@@ -51,10 +53,13 @@ class Page(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
         if tag == "a":
             self.links.append(dict(attrs)["href"])
+        self._look = dict(attrs).get("class") if tag == "b" else None
         if tag == "tr":
             self.alike.append(dict(attrs).get("data-alike"))
 
     def handle_data(self, data: str) -> None:
+        if self._look:
+            self.looks.setdefault(data.partition(" ")[0], set()).add(self._look)
         self.text += "" if self._within in ("style", "script") else data
 
 
@@ -192,7 +197,23 @@ def test_a_page_has_all_workspaces_and_those_that_are_alike_are_chosen_together(
     page = Page(RENDERERS["html"](a_large_view(100), HEAD))
     assert page.alike == [None, *(["0"] * 7), *(["1"] * 7), *(["2"] * 7), *(["3"] * 7), *(["4"] * 65), *(["5"] * 7)]
     assert page.links == ["#all", *(f"#alike={number}" for number in range(6))]
-    for text in ("Fleet acme: apply", HEAD, "stopped: the wave canary has 2 failures", "limits.people: 300 people", VIP, OLD, "ws0099"):
+    # In the list, in what can be chosen, and in seven rows.
+    assert page.text.count("limits.people: 300 people") == 9
+    assert "7 done: nothing to do" in page.text
+    for state, look in (("failed", "bad"), ("refused", "bad"), ("stale", "warn"), ("held", "warn"), ("done", "good")):
+        assert page.looks[state] == {look}
+    # That of what is done says nothing new.
+    assert "(2)" not in page.text
+    for text in (
+        "(4)",
+        "Fleet acme: apply",
+        HEAD,
+        "stopped: the wave canary has 2 failures",
+        "limits.people: 300 people",
+        VIP,
+        OLD,
+        "ws0099",
+    ):
         assert text in page.text
 
 
@@ -221,3 +242,15 @@ def test_ndjson_is_a_line_for_each_workspace_of_the_document() -> None:
 def test_a_text_is_the_same_in_a_file() -> None:
     view = a_large_view(40)
     assert RENDERERS["text"](view).splitlines() == list(lines(view))
+
+
+def test_so_many_plans_stand_open_and_more_are_folded() -> None:
+    shapes = {f"{at:012x}": (Line("create", f"tag/{at}"),) for at in range(OPEN + 1)}
+    planned = [One(f"p{at:04}", "eu", "rest", State.DONE, 2, shape) for at, shape in enumerate(shapes)]
+    assert "<details open><summary>Done: 20 workspaces" in markdown(replace(a_view(*planned[:OPEN]), shapes=shapes))
+    assert "<details><summary>Done: 21 workspaces" in markdown(replace(a_view(*planned), shapes=shapes))
+
+
+def test_a_comment_shows_so_many_lines_of_a_reason() -> None:
+    reason = "\n".join(f"why {at}" for at in range(20))
+    assert markdown(a_view(One("a1", None, "rest", State.FAILED, 1, reason=reason))).count("\n  - why ") == LINES

@@ -38,3 +38,7 @@ def test_names_actions_and_fields_are_part_of_it() -> None:
     assert str(lines_of(plans[4]["changes"])[0]) == "update company (name, plan)"
     assert str(lines_of(plans[5]["changes"])[0]) == "detach tag/vip from contact"
     assert shape_of(plan()) == EMPTY
+
+
+def test_fields_stand_in_one_order_in_every_process() -> None:
+    assert lines_of([change("update", "company/6", None, *"hgfedcba")])[0].fields == tuple("abcdefgh")

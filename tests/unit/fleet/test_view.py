@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.fleet.report.json import document_of
-from reconciler.fleet.report.text import lines
+from reconciler.fleet.report.text import LINES, lines
+from reconciler.fleet.report.words import NAMED
 from reconciler.fleet.shape import EMPTY, Line
 from reconciler.fleet.states import State
 from reconciler.fleet.view import One, View, exit_code
@@ -89,3 +90,17 @@ def test_the_document_has_a_count_for_every_state_and_no_reason() -> None:
     assert document["summary"] == {"held": 0, "queued": 0, "running": 0, "done": 1, "failed": 1, "refused": 0, "stale": 0}
     written = {"app_id": "a3", "group": "eu", "wave": "rest", "state": "failed", "exit": 1, "shape": None}
     assert document["workspaces"][1] == {**written, "changes": None, "people": None, "calls": None}
+
+
+def test_a_reason_and_a_plan_have_so_many_lines_and_the_rest_is_counted() -> None:
+    reason = "\n".join(f"line {at}" for at in range(20))
+    failed = [replace(FAILED, app_id=f"f{at}", reason=reason) for at in range(NAMED + 1)]
+    assert list(lines(view("plan", *failed)))[:-1] == [
+        "6 workspaces failed (1): line 0",
+        *(f"    line {at}" for at in range(1, 1 + LINES)),
+        "    f0, f1, f2, f3, f4 and 1 more",
+    ]
+    for number, last in ((LINES, "create tag/11"), (LINES + 1, "and 1 more")):
+        shapes = {"5f2c91d04b7e": tuple(Line("create", f"tag/{at:02}") for at in range(number))}
+        *_, told, shape, _ = lines(replace(view("plan", CHANGED), shapes=shapes))
+        assert (told.strip("+ "), shape) == (last, "    shape 5f2c91d04b7e")
