@@ -74,6 +74,7 @@ def _step(connection: Connection, engine: Engine, rollout: str, now: float) -> P
             stop(connection, engine, rollout, reason, now)
             return Phase.STOPPED
     if any(seen.counts[number][state] for number in range(row.wave + 1) for state in OPEN):
+        _fill(connection, engine, seen, now)
         return _note(connection, row, Phase.RUNNING)
     if seen.waiting:
         return _note(connection, row, Phase.WAITING, _say_plans(seen))
@@ -91,19 +92,33 @@ def _go_on(connection: Connection, engine: Engine, seen: _Seen, now: float) -> P
     if until > now:
         return _note(connection, row, Phase.WAITING, "for its time", until, ended)
     connection.execute(_rollout(row.id).values(phase=Phase.RUNNING, reason="", wave=number, wave_ended=None, until=None))
-    values: dict[str, Any] = {"state": State.QUEUED, "turn": 0, "later": 0.0}
+    values: dict[str, Any] = {"state": State.QUEUED, "turn": 0, "later": 0.0, "sent": False}
     if seen.waves[number].approve:
         values["approved"] = None
-    queue(connection, engine, row, (RUNS.c.wave == number) & (RUNS.c.state == State.HELD), values)
+    begun = (RUNS.c.wave == number) & (RUNS.c.state == State.HELD)
+    connection.execute(update(RUNS).where(RUNS.c.rollout == row.id, begun).values(**values))
+    if seen.waves[number].in_flight is None:
+        queue(connection, engine, row, (RUNS.c.wave == number) & (RUNS.c.state == State.QUEUED), {})
     return None
+
+
+def _fill(connection: Connection, engine: Engine, seen: _Seen, now: float) -> None:
+    """Put as many workspaces of the wave into the queue as may be under way: the others would only be taken out and put off again."""
+    row, counts, most = seen.row, seen.counts[seen.row.wave], seen.waves[seen.row.wave].in_flight
+    if most is None or not counts[State.QUEUED]:
+        return
+    queued = (RUNS.c.rollout == row.id) & (RUNS.c.wave == row.wave) & (RUNS.c.state == State.QUEUED)
+    due = connection.scalar(select(func.count()).where(queued, RUNS.c.sent.is_(True), RUNS.c.later <= now)) or 0
+    unsent = select(RUNS.c.app_id).where(queued, RUNS.c.sent.is_(False)).order_by(RUNS.c.place)
+    queue(connection, engine, row, RUNS.c.app_id.in_(unsent.limit(max(0, most - counts[State.RUNNING] - due))), {})
 
 
 def queue(connection: Connection, engine: Engine, row: Row[Any], which: Any, values: Mapping[str, Any]) -> int:
     """Queue the workspaces of a rollout that a condition means, with their jobs, and say how many they are."""
     mine = (RUNS.c.rollout == row.id) & which
     app_ids = connection.scalars(select(RUNS.c.app_id).where(mine).order_by(RUNS.c.place)).all()
-    connection.execute(update(RUNS).where(mine).values(**values))
     if app_ids:
+        connection.execute(update(RUNS).where(mine).values(**values, sent=True))
         engine.start(connection, row.id, app_ids, writes=Verb(row.verb).writes, later=values.get("later", 0.0))
     return len(app_ids)
 

@@ -15,6 +15,7 @@ from reconciler.core.model.written import describe, is_null, quote
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 _PAUSE = re.compile(r"([0-9]{1,5})(s|m|h|d)")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 # What stands for the workspace in the name of a variable, or in a command.
 APP_ID = "{app_id}"
@@ -43,6 +44,13 @@ def _parse_pause(value: Any) -> int:
     raise ValueError(f"{what}; write a number of seconds, minutes, hours or days, as in 30m")
 
 
+def _parse_clock(value: Any) -> str:
+    if isinstance(value, str) and _CLOCK.fullmatch(value):
+        return str(value)
+    what = "is empty" if is_null(value) else f"{describe(value)} is no time of day"
+    raise ValueError(f"{what}; write hours and minutes, UTC, as in 03:00")
+
+
 def _parse_most(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) < 100_000:
         return int(value)
@@ -53,6 +61,7 @@ Word = Annotated[str, BeforeValidator(parse_word)]
 Variable = Annotated[str, BeforeValidator(_parse_variable)]
 Pause = Annotated[int, BeforeValidator(_parse_pause)]
 Most = Annotated[int, BeforeValidator(_parse_most)]
+Clock = Annotated[str, BeforeValidator(_parse_clock)]
 Region = Literal["us", "eu", "au"]
 
 
@@ -145,5 +154,7 @@ class FleetEntry(StrictModel):
     token: TokenEntry
     groups: dict[Word, GroupEntry] = {}
     rollout: tuple[WaveEntry, ...] = (WaveEntry(wave=REST),)
+    # When its workers look for drift, every day.
+    nightly: Annotated[Clock | None, NotNull] = None
     # A list of workspaces, or where there is one: read apart, for it may be long.
     workspaces: Any

@@ -52,6 +52,7 @@ def read_fleet(file: str) -> Fleet:
         waves=tuple(map(_wave, entry.rollout)),
         workspaces=tuple(_workspace(one, mark, groups) for one, mark in placed),
         command=command,
+        nightly=entry.nightly or "",
     )
 
 
@@ -142,6 +143,10 @@ class _Reading:
             self.note(("store",), "holds a password", "put the address into RECONCILER_FLEET, or the password into ~/.pgpass")
         if entry.engine == "postgresql" and entry.store and not is_server(entry.store):
             self.note(("store",), "is a file, and engine: postgresql needs a server", "write postgresql://HOST/DATABASE")
+        if entry.nightly and entry.engine == "local":
+            self.note(
+                ("nightly",), "needs workers, which engine: local has none of", "write engine: postgresql, or let cron run fleet drift"
+            )
         if REST in entry.groups:
             self.note(("groups", REST), f"a group is called {REST!r}, as the last wave is", "call it something else")
         for number, (what, now) in _flaws(entry.rollout, entry.groups):

@@ -89,6 +89,8 @@ class Fleet:
     workspaces: tuple[Workspace, ...]
     # The command that lists them; empty where a file does.
     command: tuple[str, ...] = ()
+    # When its workers look for drift, as 03:00, UTC; empty where they do not.
+    nightly: str = ""
 
     def within(self, group: str | None) -> tuple[Workspace, ...]:
         """The workspaces of a group, of all where it is None."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from reconciler.errors import Refused, Usage
-from reconciler.fleet.advance import Engine, advance, lock_rollout, queue, stop, waves_of
+from reconciler.fleet.advance import OPEN, Engine, advance, lock_rollout, queue, stop, waves_of
 from reconciler.fleet.fleet import ALL_AT_ONCE, Fleet, Wave, Workspace, allowance, assign
 from reconciler.fleet.shape import EMPTY
 from reconciler.fleet.states import LATER, TRIES, Phase, Result, State, Verb, columns_of
@@ -17,10 +17,12 @@ from reconciler.fleet.store import Store
 from reconciler.fleet.tables import LAST, ROLLOUTS, RUNS
 from reconciler.ledger.run import run_id
 
+# Who begins the look for drift of a night.
+NIGHTLY = "nightly"
 # What a row has before anything is known of its workspace.
 _BLANK: dict[str, Any] = {
-    "state": State.HELD, "turn": 0, "begun": 0, "later": 0.0, "approved": None, "worker": "", "exit": None, "reason": "", "shape": None,
-    "changes": None, "people": None, "calls": None, "plan": None, "started": None, "ended": None,
+    "state": State.HELD, "turn": 0, "begun": 0, "later": 0.0, "sent": False, "approved": None, "worker": "", "exit": None, "reason": "",
+    "shape": None, "changes": None, "people": None, "calls": None, "plan": None, "started": None, "ended": None,
 }  # fmt: skip
 
 
@@ -48,16 +50,34 @@ def begin(store: Store, engine: Engine, fleet: Fleet, verb: Verb, group: str | N
     """Begin a rollout over a fleet, or a group of it, and give its id. Raises Usage where nobody is in the group."""
     if group is not None and group not in fleet.groups:
         raise Usage(f"--group {group}: no such group; known are {', '.join(fleet.groups) or 'none'}")
-    workspaces, now = fleet.within(group), store.now()
+    workspaces = fleet.within(group)
     if not workspaces:
         raise Usage(f"--group {group}: no workspace is in it" if group else "the fleet has no workspace")
-    rollout, waves = run_id(now), fleet.waves if verb.writes else ALL_AT_ONCE
     with store.writing() as connection:
-        head = {"id": rollout, "fleet": fleet.name, "verb": verb, "phase": Phase.RUNNING, "reason": "", "of_group": group, "who": who}
-        waved = {"waves": list(map(asdict, waves)), "wave": -1, "wave_ended": None, "until": None}
-        connection.execute(ROLLOUTS.insert().values(**head, **waved, started=now, ended=None))
-        connection.execute(RUNS.insert(), _rows(rollout, workspaces, waves))
-        advance(connection, engine, rollout, now)
+        return _begin(connection, engine, fleet, {"verb": verb, "of_group": group, "who": who, "started": store.now()}, workspaces)
+
+
+def begin_nightly(store: Store, engine: Engine, fleet: Fleet, since: float) -> str | None:
+    """Begin the look for drift of a night, which began at this time, and give its id. Who is queued or under way in any rollout is left
+    out; None where nobody is left, or where it was begun already."""
+    with store.writing() as connection:
+        begun = (ROLLOUTS.c.fleet == fleet.name) & (ROLLOUTS.c.who == NIGHTLY) & (ROLLOUTS.c.started >= since)
+        if connection.scalar(select(func.count()).where(begun)):
+            return None
+        open_runs = (ROLLOUTS.c.fleet == fleet.name) & RUNS.c.state.in_(OPEN)
+        waiting = set(connection.scalars(select(RUNS.c.app_id).join(ROLLOUTS, ROLLOUTS.c.id == RUNS.c.rollout).where(open_runs)))
+        free = [one for one in fleet.workspaces if one.app_id not in waiting]
+        head = {"verb": Verb.DRIFT, "of_group": None, "who": NIGHTLY, "started": max(since, store.now())}
+        return _begin(connection, engine, fleet, head, free) if free else None
+
+
+def _begin(connection: Connection, engine: Engine, fleet: Fleet, head: Mapping[str, Any], workspaces: Sequence[Workspace]) -> str:
+    rollout, waves = run_id(head["started"]), fleet.waves if head["verb"].writes else ALL_AT_ONCE
+    waved = {"waves": list(map(asdict, waves)), "wave": -1, "wave_ended": None, "until": None}
+    more = {"id": rollout, "fleet": fleet.name, "phase": Phase.RUNNING, "reason": "", "ended": None}
+    connection.execute(ROLLOUTS.insert().values(**head, **waved, **more))
+    connection.execute(RUNS.insert(), _rows(rollout, workspaces, waves))
+    advance(connection, engine, rollout, head["started"])
     return rollout
 
 

@@ -52,8 +52,9 @@ ROLLOUTS = Table(
 )
 
 # One workspace of a rollout. `place`: where in the order. `turn`: how often it was begun since people queued it; `begun`: how often at all,
-# which tells one try from another; `later`: not before this time. `approved`: the shape that people approved, empty where they saw no plan.
-# `worker`: who has it. The rest is what became of it; `plan` is what people look at, with personal values masked.
+# which tells one try from another; `later`: not before this time; `sent`: whether its job was put into the queue. `approved`: the shape
+# that people approved, empty where they saw no plan. `worker`: who has it. The rest is what became of it; `plan` is what people look at,
+# with personal values masked.
 RUNS = Table(
     "fleet_run",
     METADATA,
@@ -66,6 +67,7 @@ RUNS = Table(
     Column("turn", Integer, nullable=False),
     Column("begun", Integer, nullable=False),
     Column("later", Float, nullable=False),
+    Column("sent", Boolean, nullable=False),
     Column("approved", String),
     Column("worker", String, nullable=False),
     *_end_columns(),

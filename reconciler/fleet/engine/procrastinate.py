@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,17 +20,18 @@ from sqlalchemy import Connection, func, inspect, select, text
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
 from reconciler.fleet.rollout import halt, move_on
-from reconciler.fleet.states import Phase, State
+from reconciler.fleet.states import TRIES, Phase, State
 from reconciler.fleet.tables import ROLLOUTS, RUNS
 from reconciler.ledger.homes.postgres import OURS
 from reconciler.ledger.tables import alone
 
-# The task of a workspace, and the one that looks after the rollouts.
-WORKSPACE, SWEEP = "workspace", "sweep"
+# The task of a workspace, the one that looks after the rollouts, and the one that begins a look for drift.
+WORKSPACE, SWEEP, NIGHTLY = "workspace", "sweep", "nightly"
 # The queues that people name.
 APPLY, DRIFT = "apply", "drift"
-# What is written goes first, and what looks after the rollouts before that.
+# What is written goes first, and what looks after the rollouts before that. Within a queue, what a worker left that died goes first.
 _PRIORITY = {APPLY: 10, DRIFT: 0}
+_ORPHANED = 1
 SWEEP_PRIORITY = 100
 # A worker without a heartbeat for so many seconds is gone.
 STALE = 15.0
@@ -65,12 +66,13 @@ class QueueEngine:
     def start(self, connection: Connection, rollout: str, app_ids: Sequence[str], *, writes: bool, later: float = 0.0) -> None:
         """Put a job there for each of these workspaces."""
         queue, when = APPLY if writes else DRIFT, datetime.fromtimestamp(later, UTC) if later else None
-        alone_ones = _suspects(connection, rollout)
+        orphans = _read_orphans(connection, rollout)
         jobs = [
             Job(
                 queue=queue_of(self._fleet, queue),
-                priority=_PRIORITY[queue],
-                lock=queue_of(self._fleet, "suspect" if app_id in alone_ones else app_id),
+                priority=_PRIORITY[queue] + _ORPHANED * (app_id in orphans),
+                # Before the last try one after the other, so that what kills a worker takes no innocent with it three times.
+                lock=queue_of(self._fleet, "suspect" if orphans.get(app_id, 0) >= TRIES - 1 else app_id),
                 queueing_lock=None,
                 task_name=WORKSPACE,
                 task_kwargs={"rollout": rollout, "app_id": app_id},
@@ -90,10 +92,10 @@ def _has_tables(connection: Connection) -> bool:
     return inspect(connection).has_table("procrastinate_jobs", schema=OURS)
 
 
-def _suspects(connection: Connection, rollout: str) -> frozenset[str]:
-    """Those whose worker died in the middle of it: one after the other, so that what kills a worker takes no innocent with it twice."""
+def _read_orphans(connection: Connection, rollout: str) -> Mapping[str, int]:
+    """The workspaces that are queued because their worker died, and how often they were begun."""
     mine = (RUNS.c.rollout == rollout) & (RUNS.c.state == State.QUEUED) & (RUNS.c.worker != "")
-    return frozenset(connection.scalars(select(RUNS.c.app_id).where(mine)))
+    return {row.app_id: row.turn for row in connection.execute(select(RUNS.c.app_id, RUNS.c.turn).where(mine))}
 
 
 def count_workers(connection: Connection) -> int:

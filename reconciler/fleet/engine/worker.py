@@ -10,36 +10,42 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from sqlalchemy import text
 
 from reconciler.errors import Locked, ReconcilerError, Usage
-from reconciler.fleet.engine.procrastinate import APPLY, DRIFT, STALE, SWEEP, SWEEP_PRIORITY, WORKSPACE, queue_of
+from reconciler.fleet.engine.procrastinate import APPLY, DRIFT, NIGHTLY, STALE, SWEEP, SWEEP_PRIORITY, WORKSPACE, queue_of
 from reconciler.fleet.job import Host, JobStop, run_job
 from reconciler.fleet.opening import load_fleet, renew
-from reconciler.fleet.rollout import list_in, list_open, move_on, put_off, reclaim
+from reconciler.fleet.rollout import begin_nightly, list_in, list_open, move_on, put_off, reclaim
 from reconciler.fleet.states import State
 from reconciler.ledger.homes.postgres import PostgresHome
+from reconciler.ledger.tables import alone
 
-# How long a workspace waits whose turn has not come, because another run has it or its wave has enough under way, in seconds.
-AGAIN = 2.0
+# How long a workspace waits whose turn has not come, because another run has it or its wave has enough under way, and a job that failed
+# because the store could not be reached: its workspace is queued still. In seconds.
+AGAIN = 2
 # How long a worker waits before it connects again, in seconds.
 RECONNECT = 1.0
 # How often a worker looks whether it is to stop, in seconds.
 LOOK_EVERY = 0.2
-# A job holds its fence and the lock of its ledger, each by a connection, and asks by a third.
-PER_JOB = 3
+# A job holds its workspace and the lock of its ledger by one connection, and asks by another.
+PER_JOB = 2
 # What a worker has beside that: the pool of the queue, its listeners, and the transactions of rollouts.
 BESIDE = 10
 
+# A worker says with every connection of its queue, and before that with one of its pool, how many it may want.
+_NAME = text("SELECT set_config('application_name', :name, false)")
 _ROOM = text("""
     SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
       (SELECT coalesce(sum(split_part(name, ' ', 4)::int), 0) FROM (
-        SELECT DISTINCT application_name AS name FROM pg_stat_activity WHERE application_name LIKE 'reconciler worker % %') AS workers)
+        SELECT DISTINCT application_name AS name FROM pg_stat_activity
+        WHERE application_name LIKE 'reconciler worker % %' AND application_name <> :name) AS workers)
 """)
 
 
@@ -83,15 +89,17 @@ class _Worker:
         self._home = PostgresHome(host.store.address)
         self._under_way = set[JobStop]()
         self._queues = [queue_of(host.fleet, queue) for queue in queues]
-
-    @property
-    def _connections(self) -> int:
-        return PER_JOB * self._jobs + BESIDE
+        self._connections = PER_JOB * jobs + BESIDE
+        # Two machines may have processes of the same number.
+        self._name = f"reconciler worker {token_hex(4)} {self._connections}"
 
     def check_connections(self) -> None:
         """Raises Usage where all workers together may want more connections than the server has."""
-        with self._store.reading() as connection:
-            most, others = connection.execute(_ROOM).one()
+        with self._store.writing() as connection:
+            # Of two that start at the same time, the second sees the first.
+            alone(connection)
+            connection.execute(_NAME, {"name": self._name})
+            most, others = connection.execute(_ROOM, {"name": self._name}).one()
         if self._connections + others > most:
             has = f"the server of the store allows {most}" + (f", of which other workers may want {others}" if others else "")
             what = f"--jobs {self._jobs} may want {self._connections} connections, and {has}"
@@ -123,19 +131,36 @@ class _Worker:
 
     def _app(self) -> App:
         conninfo, settings = self._home.connection_settings()
-        settings["application_name"] = f"reconciler worker {os.getpid()} {self._connections}"
+        settings["application_name"] = self._name
         app = App(connector=PsycopgConnector(conninfo=conninfo, kwargs=settings, min_size=1, max_size=5))
+        again = RetryStrategy(wait=AGAIN)
 
-        @app.task(name=WORKSPACE)
+        @app.task(name=WORKSPACE, retry=again)
         def _workspace(rollout: str, app_id: str) -> None:
             self._run(rollout, app_id)
 
+        mine = queue_of(self._fleet, SWEEP)
+
         @app.periodic(cron=self._pace.sweep, periodic_id=self._fleet.name)
-        @app.task(name=SWEEP, queue=queue_of(self._fleet, SWEEP), priority=SWEEP_PRIORITY)
+        @app.task(name=SWEEP, queue=mine, priority=SWEEP_PRIORITY)
         async def _sweep(timestamp: int) -> None:
             await self._sweep(app)
 
+        if self._fleet.nightly:
+            hour, minute = self._fleet.nightly.split(":")
+
+            @app.periodic(cron=f"{int(minute)} {int(hour)} * * *", periodic_id=self._fleet.name)
+            @app.task(name=NIGHTLY, queue=mine, retry=again)
+            def _nightly(timestamp: int) -> None:
+                self._nightly(timestamp)
+
         return app
+
+    def _nightly(self, since: float) -> None:
+        """Begin the look for drift of a night, over the workspaces that the fleet has by now."""
+        host = self._hosts.read_anew()
+        if rollout := begin_nightly(host.store, host.engine, host.fleet, since):
+            self._say(f"{rollout}  {DRIFT} of the night")
 
     def _run(self, rollout: str, app_id: str) -> None:
         """Run a workspace; where its turn has not come, see to it that it is looked at again."""
@@ -155,7 +180,7 @@ class _Worker:
         """Start again what a worker left that is gone, and advance every rollout: time alone may have begun a wave."""
         manager = app.job_manager
         for job in await self._list_jobs(app, stalled=True):
-            if job.task_name == WORKSPACE and await asyncio.to_thread(self._is_queued, job):
+            if job.task_name == NIGHTLY or (job.task_name == WORKSPACE and await asyncio.to_thread(self._is_queued, job)):
                 await manager.retry_job(job)
             else:
                 await manager.finish_job(job, Status.FAILED, delete_job=True)
@@ -206,7 +231,12 @@ class _Hosts:
         with self._lock:
             if _stamps(self._host) != self._seen or (app_id and self._host.workspace(app_id) is None):
                 self._renew()
-                self._seen = _stamps(self._host)
+            return self._host
+
+    def read_anew(self) -> Host:
+        """The host with its files and its list as they are now."""
+        with self._lock:
+            self._renew()
             return self._host
 
     def _renew(self) -> None:
@@ -215,6 +245,7 @@ class _Hosts:
         except ReconcilerError as error:
             # They may be half written; the rows that are queued were planned with what is read already, or are planned again.
             self._say(f"{error}; the files as they were before are used")
+        self._seen = _stamps(self._host)
 
 
 def _stamps(host: Host) -> Mapping[str, tuple[int, int] | None]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
 from reconciler.errors import Usage
 from reconciler.fleet.engine.procrastinate import QueueEngine
+from reconciler.fleet.engine.worker import Pace, _Worker
+from reconciler.fleet.job import Host
 from reconciler.fleet.opening import load_fleet
+from reconciler.fleet.rollout import begin, claim, reclaim
+from reconciler.fleet.states import Verb
 from reconciler.fleet.tables import RUNS
 from reconciler.ledger.key import make_spare_key
 from reconciler.ledger.tables import alone
@@ -23,7 +28,7 @@ def test_workers_that_may_want_more_connections_than_the_server_has_do_not_begin
     fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
     fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
     assert fleet("worker", "--jobs", "64") == Usage.exit_code
-    assert "--jobs 64 may want 202 connections, and the server of the store allows 37" in fleet.err
+    assert "--jobs 64 may want 138 connections, and the server of the store allows 37" in fleet.err
     assert "give fewer --jobs, or raise its max_connections" in fleet.err
 
 
@@ -97,3 +102,58 @@ def test_a_workspace_and_its_ledger_are_held_by_one_connection_and_lost_with_it(
     with fleet.host() as host, host.store.reading() as connection:
         # Planned once, and applied twice.
         assert connection.scalar(select(RUNS.c.begun)) == 3
+
+
+JOBS = "SELECT args ->> 'app_id', queue_name, lock FROM reconciler.procrastinate_jobs WHERE status = 'todo' ORDER BY priority DESC, id"
+
+
+def test_the_queue_has_what_writes_first_and_groups_in_turn_and_what_a_worker_left_before_the_rest(
+    fleet: FleetDesk, postgres: Cluster
+) -> None:
+    fleet.add(4)
+    groups = {"b": {"match": {"labels": {"of": "b"}}}}
+    fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n", groups=groups, more={"ws003": {"labels": {"of": "b"}}})
+    fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
+    fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
+    turns = ["ws000", "ws003", "ws001", "ws002"]
+
+    def jobs() -> list[tuple[str, str, str]]:
+        """The jobs in the order in which workers take them: each its workspace, its queue and its lock."""
+        return [(app_id, queue.removeprefix("acme/"), lock) for app_id, queue, lock in postgres.run(JOBS, "ledger")]
+
+    with fleet.host() as host:
+        for verb in (Verb.DRIFT, Verb.APPLY):
+            run = begin(host.store, host.engine, host.fleet, verb, None, "me")
+        assert [job[:2] for job in jobs()] == [(app_id, queue) for queue in ("apply", "drift") for app_id in turns]
+        for app_id in ("ws001", "ws002"):
+            assert claim(host.store, run, app_id, "a worker that dies")
+            reclaim(host.store, host.engine, run, [app_id])
+        # At once, and each for itself: they are in the queue twice, once as before.
+        assert [(job[0], job[2]) for job in jobs()[:3]] == [("ws001", "acme/ws001"), ("ws002", "acme/ws002"), ("ws000", "acme/ws000")]
+        for app_id in ("ws001", "ws002"):
+            assert claim(host.store, run, app_id, "another that dies")
+            reclaim(host.store, host.engine, run, [app_id])
+        # Before the last try one after the other: only one of them kills.
+        assert [job[2] for job in jobs() if job[0] in ("ws001", "ws002")][2:4] == ["acme/suspect", "acme/suspect"]
+
+
+def test_two_workers_that_start_at_once_see_each_other(fleet: FleetDesk, postgres: Cluster) -> None:
+    fleet.add(1)
+    fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n")
+    fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
+    fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
+    begun = threading.Barrier(2, timeout=60)
+
+    def start(host: Host) -> str:
+        worker = _Worker(host, 8, ["apply"], threading.Event(), print, Pace())
+        begun.wait()
+        try:
+            worker.check_connections()
+        except Usage as refused:
+            return str(refused)
+        return ""
+
+    with fleet.host() as one, fleet.host() as other, ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(start, (one, other)))
+    assert said[0] == ""
+    assert "may want 26 connections, and the server of the store allows 37, of which other workers may want 26" in said[1]

@@ -20,7 +20,20 @@ from sqlalchemy import Connection, select, update
 from reconciler.errors import Locked, ReconcilerError, Refused, Usage
 from reconciler.fleet.entries import TokenEntry
 from reconciler.fleet.fleet import Fleet, Wave, Workspace
-from reconciler.fleet.rollout import Claim, approve, begin, claim, halt, list_ready, move_on, promote, reclaim, resume, settle
+from reconciler.fleet.rollout import (
+    Claim,
+    approve,
+    begin,
+    begin_nightly,
+    claim,
+    halt,
+    list_ready,
+    move_on,
+    promote,
+    reclaim,
+    resume,
+    settle,
+)
 from reconciler.fleet.shape import EMPTY
 from reconciler.fleet.states import TRIES, Phase, Result, State, Verb
 from reconciler.fleet.store import Store
@@ -452,3 +465,57 @@ def test_nobody_gets_a_rollout_of_another_fleet(rig: Rig) -> None:
             act()
     with pytest.raises(Usage, match="--group x: no such group"):
         begin(rig.store, rig.engine, rig.fleet, Verb.PLAN, "x", "me")
+
+
+def test_a_wave_puts_no_more_jobs_into_the_queue_than_may_be_under_way_in_turns_of_its_groups(tmp_path: Path) -> None:
+    with rig_in(tmp_path, (Wave("rest", in_flight=3),)) as rig:
+        rig.begin()
+        # The groups take turns: w0 and w1 are of one, the others of none.
+        assert rig.engine.started == ["w0", "w2", "w1"]
+        assert [rig.move_on() for _ in range(2)] == [Phase.RUNNING] * 2
+        assert rig.end("w2") == Phase.RUNNING
+        assert rig.engine.started == ["w0", "w2", "w1", "w3"]
+        claimed = rig.claim("w0")
+        assert claimed
+        # Who waits for a lock makes room for another.
+        settle(rig.store, rig.engine, claimed, Result(State.QUEUED, 6, "locked", later=True))
+        rig.move_on()
+        assert rig.engine.started[4:] == ["w0", "w4"]
+        # Stopped and gone on with, the wave is filled anew.
+        halt(rig.store, rig.engine, rig.fleet, rig.run, "by people")
+        resume(rig.store, rig.engine, rig.fleet, rig.run)
+        assert rig.engine.started[6:] == ["w0", "w1", "w3"]
+        assert rig.finish() == Phase.DONE
+        assert rig.engine.started[9:] == ["w4", "w5", "w6"]
+
+
+@in_both
+def test_the_look_of_a_night_leaves_out_who_still_waits_and_begins_once(rig: Rig) -> None:
+    night = rig.now[0]
+
+    def look(since: float) -> str | None:
+        return begin_nightly(rig.store, rig.engine, rig.fleet, since)
+
+    rig.begin()
+    rig.end("w0")
+    assert rig.claim("w1")
+    other = rig.run
+    first = look(night)
+    assert first
+    rig.run = first
+    # w1 is under way in the other rollout; w2 to w6 are held for later waves of it.
+    assert sorted(rig.states()) == ["w0", "w2", "w3", "w4", "w5", "w6"]
+    rig.end("w0", State.DONE, 2)
+    # A second worker, or the same one after it was killed in the middle.
+    assert look(night) is None
+    rig.now[0] += 86_400
+    second = look(night + 86_400)
+    assert second
+    rig.run = second
+    assert sorted(rig.states()) == ["w0"]
+    assert rig.claim("w0")
+    rig.now[0] += 86_400
+    # All wait.
+    assert look(night + 2 * 86_400) is None
+    rig.run = other
+    assert rig.states()["w1"] == State.RUNNING
