@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -68,6 +69,21 @@ class Cluster:
         self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_DATABASE}'")
         time.sleep(seconds)
         self.run(f"ALTER DATABASE {_DATABASE} ALLOW_CONNECTIONS true")
+
+    def crash(self) -> None:
+        """Start the server again as after the death of a process of its own: all connections end, and it recovers."""
+        with suppress(psycopg.OperationalError), psycopg.connect(self.address(), autocommit=True) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+            connection.execute("SELECT pg_sleep(60)")
+        ends = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.run("SELECT 1")
+            except psycopg.OperationalError:
+                assert time.monotonic() < ends, "it did not start again"
+                time.sleep(0.02)
+            else:
+                return
 
 
 @pytest.fixture(scope="session")
