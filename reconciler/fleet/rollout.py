@@ -223,15 +223,17 @@ def put_off(store: Store, engine: Engine, rollout: str, app_id: str, until: floa
             engine.start(connection, rollout, [app_id], writes=Verb(row.verb).writes, later=max(later, until))
 
 
-def reclaim(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str] | None = None) -> None:
-    """Take back the workspaces of workers that are gone, of these or all: tried again, or failed where that was the last try."""
+def reclaim(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str] | None = None) -> Sequence[str]:
+    """Take back the workspaces of workers that are gone, of these or all, and give them: tried again, or failed where that was the last
+    try."""
     with store.writing() as connection:
         row = lock_rollout(connection, rollout)
         which = RUNS.c.state == State.RUNNING
         which = which if app_ids is None else which & RUNS.c.app_id.in_(app_ids)
         running = (RUNS.c.rollout == rollout) & which
-        if row is None:
-            return
+        taken = connection.scalars(select(RUNS.c.app_id).where(running)).all()
+        if row is None or not taken:
+            return ()
         spent = Result(State.FAILED, 1, f"its worker ended in the middle of it, {TRIES} times")
         for app_id in connection.scalars(select(RUNS.c.app_id).where(running, RUNS.c.turn >= TRIES)).all():
             mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id)
@@ -242,6 +244,7 @@ def reclaim(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str] |
         else:
             # Its worker stays named: an engine may run those apart that one died of.
             queue(connection, engine, row, which, {"state": State.QUEUED, "later": 0.0})
+        return taken
 
 
 def halt(store: Store, engine: Engine, fleet: Fleet, rollout: str, reason: str) -> None:

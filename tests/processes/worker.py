@@ -59,10 +59,11 @@ def run(jobs: int, dies: int) -> None:
         note("sweeps")
         return list_open(*how)
 
-    def take_back(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str]) -> None:
-        reclaim(store, engine, rollout, app_ids)
-        for app_id in app_ids:
+    def take_back(*how: Any) -> Sequence[str]:
+        taken = reclaim(*how)
+        for app_id in taken:
             note("reclaims", app_id)
+        return taken
 
     vars(job).update(_run=noted, move_on=go_on)
     vars(worker).update(list_open=sweep, reclaim=take_back)

@@ -208,12 +208,12 @@ class _Worker:
 
     def _reclaim(self, rollout: str) -> frozenset[str]:
         """Take back the workspaces of a rollout that nobody runs any more, and give them: whoever runs one holds its fence."""
-        orphans = []
+        orphans = list[str]()
         for app_id in list_in(self._store, rollout, State.RUNNING):
             try:
                 with self._store.hold("workspace", app_id, self._hosts.current().who):
-                    reclaim(self._store, self._engine, rollout, [app_id])
-                    orphans.append(app_id)
+                    # Another worker may have done so meanwhile.
+                    orphans += reclaim(self._store, self._engine, rollout, [app_id])
             except Locked:
                 continue
         return frozenset(orphans)

@@ -314,6 +314,17 @@ def test_who_is_interrupted_in_a_rollout_that_was_stopped_is_held(rig: Rig) -> N
     assert (rig.states()["w0"], rig.ready(), rig.engine.started) == (State.HELD, [], ["w0", "w1"])
 
 
+def test_what_a_dead_worker_had_is_taken_back_once_and_held_where_its_rollout_was_stopped(rig: Rig) -> None:
+    rig.begin()
+    assert rig.claim("w0")
+    assert rig.claim("w1")
+    assert reclaim(rig.store, rig.engine, rig.run, ["w0"]) == ["w0"]
+    assert reclaim(rig.store, rig.engine, rig.run, ["w0"]) == ()
+    halt(rig.store, rig.engine, rig.fleet, rig.run, "stopped by people")
+    assert reclaim(rig.store, rig.engine, rig.run) == ["w1"]
+    assert (set(rig.states().values()), rig.engine.started) == ({State.HELD}, ["w0", "w1", "w0"])
+
+
 def test_a_worker_that_wakes_after_its_workspace_went_to_another_changes_nothing(rig: Rig) -> None:
     rig.begin()
     frozen = rig.claim("w0")
