@@ -263,7 +263,7 @@ def resume(store: Store, engine: Engine, fleet: Fleet, rollout: str) -> Phase:
         first = connection.scalar(select(func.min(RUNS.c.wave)).where(mine, left))
         if row.phase in (Phase.STOPPED, Phase.DONE) and first is not None:
             # Of earlier waves nothing is left, so the rollout goes on from there, as if that wave had not begun.
-            connection.execute(update(RUNS).where(mine, left).values(state=State.HELD, turn=0, later=0.0, exit=None, reason=""))
+            connection.execute(update(RUNS).where(mine, left).values(state=State.HELD, exit=None, reason=""))
             blank = {"reason": "", "wave": first - 1, "wave_ended": 0.0, "until": None, "ended": None}
             connection.execute(_at(rollout).values(phase=Phase.RUNNING, waves=_accept(connection, row), **blank))
         return advance(connection, engine, rollout, store.now())

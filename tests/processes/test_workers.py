@@ -87,7 +87,8 @@ def test_a_worker_that_is_killed_leaves_nothing_undone_and_what_it_had_goes_firs
 ) -> None:
     app_ids = set_up(fleet)
     for _ in range(2):
-        workers.start()
+        # What it had is free with its connection: nobody waits for a heartbeat.
+        workers.start(stale=PATIENCE)
     died: list[tuple[int, float, int]] = []
 
     def kill() -> None:

@@ -30,13 +30,14 @@ from reconciler.ledger.dialects import postgres
 # What is imported when it is first needed, and here before anything is forked.
 LATER = (psycopg, sqlalchemy.dialects.postgresql.psycopg, postgres)
 
-# Seconds between two heartbeats, after how many it counts as gone, and between two sweeps.
-HEARTBEAT, STALE, SWEEP = 0.3, 1.0, 1.0
+# Seconds between two heartbeats, and after how many without one a worker counts as gone.
+HEARTBEAT, STALE = 0.3, 1.0
 LOG = "intervals"
 
 
-def run(jobs: int, dies: int) -> None:
-    """Work until told to stop; `dies`: between the result of the so-manieth workspace and what follows from it."""
+def run(jobs: int, dies: int, stale: float) -> None:
+    """Work until told to stop; `dies`: between the result of the so-manieth workspace and what follows from it; `stale`: after how many
+    seconds without a heartbeat another counts as gone."""
     log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     work, settled = job._run, 0
 
@@ -67,12 +68,12 @@ def run(jobs: int, dies: int) -> None:
 
     vars(job).update(_run=noted, move_on=go_on)
     vars(worker).update(list_open=sweep, reclaim=take_back)
-    pace = worker.Pace(HEARTBEAT, STALE, "* * * * * *")
+    pace = worker.Pace(HEARTBEAT, stale, "* * * * * *")
     with open_host(load_fleet("fleet.yaml"), "worker") as host, stoppable(Stop()) as stop:
         worker.run_worker(host, jobs, ["apply", "drift"], stop, lambda line: None, pace)
 
 
-def begin(folder: str, environ: dict[str, str], jobs: int, dies: int) -> int:
+def begin(folder: str, environ: dict[str, str], jobs: int, dies: int, stale: float) -> int:
     """Fork one, and give its number."""
     if pid := os.fork():
         return pid
@@ -82,7 +83,7 @@ def begin(folder: str, environ: dict[str, str], jobs: int, dies: int) -> int:
         os.environ.clear()
         os.environ.update(environ)
         os.dup2(os.open("worker.err", os.O_WRONLY | os.O_APPEND | os.O_CREAT), 2)
-        run(jobs, dies)
+        run(jobs, dies, stale)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests import ROOT
 from tests.desk.soak import SOAKS
-from tests.processes.worker import LOG
+from tests.processes.worker import LOG, STALE
 
 # How long anything may take, in seconds.
 PATIENCE = 800.0 if SOAKS else 100.0
@@ -52,8 +52,8 @@ class Nest:
         command = [sys.executable, "-m", "tests.processes.worker"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def start(self, folder: Path, jobs: int, dies: int) -> Worker:
-        how = {"folder": str(folder), "environ": dict(os.environ), "jobs": jobs, "dies": dies}
+    def start(self, folder: Path, jobs: int, dies: int, stale: float) -> Worker:
+        how = {"folder": str(folder), "environ": dict(os.environ), "jobs": jobs, "dies": dies, "stale": stale}
         with self._one:
             assert self._process.stdin
             assert self._process.stdout
@@ -72,9 +72,10 @@ class Workers:
         self._folder, self._nest, self._stack = folder, nest, stack
         self.all: list[Worker] = []
 
-    def start(self, jobs: int = 2, *, dies: int = 0) -> Worker:
-        """Start one; `dies`: between the result of its so-manieth workspace and what follows from it."""
-        worker = self._nest.start(self._folder, jobs, dies)
+    def start(self, jobs: int = 2, *, dies: int = 0, stale: float = STALE) -> Worker:
+        """Start one; `dies`: between the result of its so-manieth workspace and what follows from it; `stale`: after how many seconds
+        without a heartbeat it takes another for gone."""
+        worker = self._nest.start(self._folder, jobs, dies, stale)
         self._stack.callback(wait_until, lambda: not worker.lives, "a worker has ended")
         self._stack.callback(worker.kill)
         self.all.append(worker)

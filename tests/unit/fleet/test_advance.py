@@ -414,6 +414,15 @@ def test_what_was_planned_is_carried_out_with_the_shapes_that_people_saw(rig: Ri
     assert promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True) == Phase.RUNNING
 
 
+def test_nothing_is_approved_in_a_rollout_that_was_stopped(rig: Rig) -> None:
+    rig.begin()
+    rig.end("w0", State.STALE, 4, "a")
+    halt(rig.store, rig.engine, rig.fleet, rig.run, "stopped by people")
+    with pytest.raises(Usage, match="was stopped; `reconciler fleet resume .*` goes on with it"):
+        approve(rig.store, rig.engine, rig.fleet, rig.run, None, None)
+    assert rig.ready() == []
+
+
 def test_a_wave_that_asks_asks_for_plans_that_people_saw_before_too(tmp_path: Path) -> None:
     with rig_in(tmp_path, (Wave("canary"), Wave("rest", approve=True))) as rig:
         rig.begin(Verb.PLAN)
