@@ -48,7 +48,7 @@ class Memory:
     strong_reads: StrongReads | None = None
     # When that was, in Unix seconds.
     at: float = 0.0
-    # How many runs the ledger had then, and how many of these had ended.
+    # How many runs of the workspace the ledger had then, and how many of these had ended.
     runs: tuple[int, int] = (0, 0)
     # Whether the apply may come too late for it, so that no plan counts on it.
     loose: bool = False

@@ -219,10 +219,11 @@ class Ledger:
 
     # ── what was done ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def count_runs(self) -> tuple[int, int]:
-        """How many runs it holds, whosever, and how many of these have ended."""
+    def count_runs(self, app_id: str) -> tuple[int, int]:
+        """How many runs of a workspace it holds, whosever, and how many of these have ended."""
         with self._looking() as connection:
-            every, number_ended = connection.execute(select(func.count(RUNS.c.id), func.count(RUNS.c.ended))).one()
+            both = select(func.count(RUNS.c.id), func.count(RUNS.c.ended)).where(RUNS.c.app_id == app_id)
+            every, number_ended = connection.execute(both).one()
         return every, number_ended
 
     def runs(self) -> list[Run]:

@@ -75,8 +75,8 @@ class Session:
 
     @property
     def runs(self) -> tuple[int, int]:
-        """How many runs the ledger holds, and how many of these have ended."""
-        return self.ledger.count_runs() if self.ledger else (0, 0)
+        """How many runs of the workspace the ledger holds, and how many of these have ended."""
+        return self.ledger.count_runs(self.here.app_id) if self.ledger else (0, 0)
 
 
 def connect(client: Client, ledger: Ledger | None = None) -> Session:

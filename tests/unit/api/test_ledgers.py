@@ -148,6 +148,15 @@ def test_eight_threads_and_many_workspaces_know_nothing_of_each_other(hosts: lis
     assert ends == [({f"own-{n}", "all"}, [f"delete tag/own-{n}"]) for n in range(WORKSPACES)]
 
 
+def test_an_apply_of_another_workspace_meanwhile_makes_no_plan_old(hosts: list[Host]) -> None:
+    first, other = hosts[:2]
+    planned = plan(load(first.write(TAGS.format("vip"))), first.here)
+    assert apply(plan(load(other.write(TAGS.format("vip"))), other.here), other.here).whole
+    reads_of(first)
+    assert apply(planned, first.here).whole
+    assert reads_of(first) == 0
+
+
 def test_a_shared_database_has_one_pool_and_outlives_its_calls(host: Host, postgres: Cluster) -> None:
     with Databases() as databases:
         here = replace(host.here, ledger=postgres.database(), ledger_key=KEY, databases=databases)
