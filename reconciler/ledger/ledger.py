@@ -222,9 +222,7 @@ class Ledger:
     def count_runs(self, app_id: str) -> tuple[int, int]:
         """How many runs of a workspace it holds, whosever, and how many of these have ended."""
         with self._looking() as connection:
-            both = select(func.count(RUNS.c.id), func.count(RUNS.c.ended)).where(RUNS.c.app_id == app_id)
-            every, number_ended = connection.execute(both).one()
-        return every, number_ended
+            return past.count_runs(connection, app_id)
 
     def runs(self) -> list[Run]:
         """Every run, newest first, whoever's key it was."""

@@ -19,6 +19,12 @@ from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
 
 
+def count_runs(connection: Connection, app_id: str) -> tuple[int, int]:
+    """How many runs of a workspace there are, and how many of these have ended."""
+    every, ended = connection.execute(select(func.count(RUNS.c.id), func.count(RUNS.c.ended)).where(RUNS.c.app_id == app_id)).one()
+    return every, ended
+
+
 def read_runs(connection: Connection, place: str) -> list[Run]:
     """Every run, newest first. Raises LedgerUnusable, which calls the ledger `place`."""
     try:
