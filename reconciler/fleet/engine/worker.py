@@ -32,6 +32,8 @@ from reconciler.ledger.tables import alone
 AGAIN = 2
 # How long a worker waits before it connects again, in seconds.
 RECONNECT = 1.0
+# How often it looks for jobs whose time has come, or whose lock is free: nobody tells it of these. In seconds.
+FETCH_EVERY = 1.0
 # How often a worker looks whether it is to stop, in seconds.
 LOOK_EVERY = 0.2
 # A job holds its workspace and the lock of its ledger by one connection, and asks by another.
@@ -113,6 +115,7 @@ class _Worker:
             how: dict[str, Any] = {
                 "install_signal_handlers": False,
                 "delete_jobs": "always",
+                "fetch_job_polling_interval": FETCH_EVERY,
                 "update_heartbeat_interval": self._pace.heartbeat,
                 "stalled_worker_timeout": self._pace.stale,
             }
