@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from reconciler.core.compare.trail import Write
 from reconciler.core.model.live import Workspace
@@ -16,7 +16,7 @@ from reconciler.core.model.recipient import parse_recipient
 from reconciler.core.model.record import Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
+from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES, match_things
 
 
 def count_runs(connection: Connection, app_id: str) -> tuple[int, int]:
@@ -119,9 +119,8 @@ def count_unread(connection: Connection, key: str) -> str:
 def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing]) -> None:
     """Nothing is known of these things any more, whatever key it was written with: who lets go of a thing means the thing."""
     app_id, name = owner
-    for chunk in in_chunks(names):
-        is_chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
-        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, is_chosen))
+    for condition in match_things(names):
+        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, condition))
 
 
 def let_go(connection: Connection, owner: tuple[str, str], things: Sequence[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, String, bindparam, delete, func, select
 
 from reconciler.core.compare.ruled import RULE
 from reconciler.core.model.attempt import Attempt, Place
@@ -20,10 +20,9 @@ from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing, Wat
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
-from reconciler.ledger.database import in_chunks
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES
+from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES, match_things
 
 
 class _Texts(Mapping[str, Any]):
@@ -324,14 +323,14 @@ def replace_records(
     app_id, name = owner
     mine = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
 
-    def drop(names: Sequence[Thing]) -> None:
-        for chunk in in_chunks(names):
-            connection.execute(delete(THINGS).where(mine, tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)))
+    def drop(names: Collection[Thing]) -> None:
+        for condition in match_things(names):
+            connection.execute(delete(THINGS).where(mine, condition))
 
     drop(list(names_gone))
     for batch in iter(partial(lambda rest: list(islice(rest, _AT_ONCE)), iter(records)), []):
         rows = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in batch}
-        drop(list(rows))
+        drop(rows)
         connection.execute(THINGS.insert(), list(rows.values()))
 
 

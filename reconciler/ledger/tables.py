@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -21,6 +23,8 @@ from sqlalchemy import (
     select,
 )
 
+from reconciler.core.model.record import Thing
+from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import BEFORE, LedgerUnusable
 
 # What the tables below are; 0.1.0 begins with it.
@@ -159,6 +163,13 @@ def unless_there(connection: Connection, table: Table) -> Any:
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def match_things(names: Collection[Thing]) -> Iterator[ColumnElement[bool]]:
+    """Conditions on rows of things, which are together those of these names. One for each kind, for SQLite finds pairs by no index."""
+    for kind in sorted({kind for kind, _ in names}):
+        for chunk in in_chunks([id for of, id in names if of == kind]):
+            yield (THINGS.c.kind == kind) & THINGS.c.id.in_(chunk)
 
 
 def is_current(connection: Connection, place: str) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from sqlite3 import Connection
 
 import pytest
 
@@ -56,6 +59,34 @@ def test_of_many_records_that_come_one_by_one_the_last_of_one_thing_stays(ledger
     )
     records = ledger.read_recorded(APP).records
     assert (len(records), records[FOUND.name]) == (2001, last)
+
+
+@pytest.mark.parametrize("names_gone", [False, True], ids=["written", "let go"])
+def test_twice_as_many_records_take_no_more_than_twice_the_steps_of_the_database(ledger: Ledger, names_gone: bool) -> None:
+    def steps(number: int) -> int:
+        """So many new ones, beside those that are there; in steps of SQLite's machine, by the hundred."""
+        records = [replace(FOUND, id=f"{number}-{n}") for n in range(number)]
+        with count_steps(ledger) as counted:
+            ledger.record(APP, f"of {number}", records)
+        assert len(ledger.read_recorded(APP, f"of {number}").records) == number
+        if names_gone:
+            with count_steps(ledger) as counted:
+                ledger.record(APP, f"of {number}", (), [record.name for record in records])
+            assert len(ledger.read_recorded(APP, f"of {number}").records) == 0
+        return len(counted)
+
+    assert steps(4000) < 2.5 * steps(2000)
+
+
+@contextmanager
+def count_steps(ledger: Ledger) -> Iterator[list[int]]:
+    counted: list[int] = []
+    with ledger._engine.connect() as connection:
+        sqlite = connection.connection.driver_connection
+    assert isinstance(sqlite, Connection)
+    sqlite.set_progress_handler(lambda: counted.append(1), 100)
+    yield counted
+    sqlite.set_progress_handler(None, 0)
 
 
 def test_nobody_who_is_as_declared_costs_a_digest_or_a_record(make_route: MakeRoute) -> None:
