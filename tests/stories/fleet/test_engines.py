@@ -157,3 +157,16 @@ def test_two_workers_that_start_at_once_see_each_other(fleet: FleetDesk, postgre
         said = sorted(pool.map(start, (one, other)))
     assert said[0] == ""
     assert "may want 26 connections, and the server of the store allows 37, of which other workers may want 26" in said[1]
+
+
+def test_a_workspace_that_another_run_has_is_looked_at_again(fleet: FleetDesk, postgres: Cluster) -> None:
+    fleet.add(1)
+    fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n")
+    fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
+    fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
+    with fleet.host() as host:
+        run = begin(host.store, host.engine, host.fleet, Verb.APPLY, None, "me")
+        with host.store.hold("workspace", "ws000", "another run"):
+            _Worker(host, 1, ["apply"], threading.Event(), print, Pace())._run(run, "ws000")
+    later = "SELECT scheduled_at > now() FROM reconciler.procrastinate_jobs ORDER BY id"
+    assert (postgres.run(later, "ledger"), fleet.written()) == ([(None,), (True,)], set())
