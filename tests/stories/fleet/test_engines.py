@@ -142,11 +142,11 @@ def test_two_workers_that_start_at_once_see_each_other(fleet: FleetDesk, postgre
     fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n")
     fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
     fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
-    begun = threading.Barrier(2, timeout=60)
+    begun = threading.Barrier(2)
 
     def start(host: Host) -> str:
         worker = _Worker(host, 8, ["apply"], threading.Event(), print, Pace())
-        begun.wait()
+        begun.wait(timeout=60)
         try:
             worker.check_connections()
         except Usage as refused:

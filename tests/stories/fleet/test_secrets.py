@@ -67,7 +67,8 @@ def a_worker(fleet: FleetDesk, said: list[str]) -> Iterator[None]:
             yield
         finally:
             stop.set()
-            thread.join()
+            thread.join(timeout=60)
+            assert not thread.is_alive()
 
 
 def go_wrong(fleet: FleetDesk) -> None:
