@@ -139,14 +139,14 @@ class _Reading:
             self.note(("manifests",), "there is no manifest", "write the path of one, which begins beside this file")
         if not entry.token.is_each and len(placed) != 1:
             self.note(("token",), "all workspaces would have the same token", "write {app_id} where the one of each is named")
-        if has_password(entry.store or ""):
-            self.note(("store",), "holds a password", "put the address into RECONCILER_FLEET, or the password into ~/.pgpass")
-        if entry.engine == "postgresql" and entry.store and not is_server(entry.store):
-            self.note(("store",), "is a file, and engine: postgresql needs a server", "write postgresql://HOST/DATABASE")
+        for what, now in _flaws_of_store(entry.store or "", entry.engine):
+            self.note(("store",), what, now)
         if entry.nightly and entry.engine == "local":
             self.note(
                 ("nightly",), "needs workers, which engine: local has none of", "write engine: postgresql, or let cron run fleet drift"
             )
+        if not entry.rollout:
+            self.note(("rollout",), "there is no wave", "write {wave: rest}, or remove the line")
         if REST in entry.groups:
             self.note(("groups", REST), f"a group is called {REST!r}, as the last wave is", "call it something else")
         for number, (what, now) in _flaws(entry.rollout, entry.groups):
@@ -187,9 +187,23 @@ def _flaws(rollout: Sequence[WaveEntry], groups: Mapping[str, GroupEntry]) -> It
             yield number, (f"{quote(name)} is no group and no percentage", f"write one of {known}")
 
 
+def _flaws_of_store(store: str, engine: str) -> Iterator[tuple[str, str]]:
+    if has_password(store):
+        yield "holds a password", "put the address into RECONCILER_FLEET, or the password into ~/.pgpass"
+    if is_strange(store):
+        yield "is no address that is known", "write a file, or postgresql://HOST/DATABASE"
+    elif store and engine == "postgresql" and not is_server(store):
+        yield "is a file, and engine: postgresql needs a server", "write postgresql://HOST/DATABASE"
+
+
 def is_server(store: str) -> bool:
     """Whether a store is a database of a server, and no file."""
     return store.startswith(("postgresql:", "postgresql+", "postgres:"))
+
+
+def is_strange(store: str) -> bool:
+    """Whether a store is the address of something else: mysql://…"""
+    return "://" in store and not is_server(store)
 
 
 def _place_store(store: str, folder: str) -> str:

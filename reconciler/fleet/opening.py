@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import Usage
 from reconciler.fleet.advance import Engine
 from reconciler.fleet.engine.local import LocalEngine
-from reconciler.fleet.file import add_rows, is_server, read_fleet
+from reconciler.fleet.file import add_rows, is_server, is_strange, read_fleet
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
 from reconciler.fleet.manifests import Manifests
@@ -51,6 +51,8 @@ def open_host(
     """What runs the jobs of a fleet in this process; closed afterwards. `count` is told of the calls that each look made, from any
     thread. Raises Usage, ReconcilerError."""
     folder = Path(os.path.abspath(our_folder([fleet.file])))
+    if is_strange(environ.get(VARIABLE, "")):
+        raise Usage(f"{VARIABLE} is no address that is known; write a file, or postgresql://HOST/DATABASE")
     address = environ.get(VARIABLE, "") or fleet.store or str(folder / FILE)
     address = address if is_server(address) else os.path.abspath(address)
     if fleet.engine == "postgresql" and not is_server(address):

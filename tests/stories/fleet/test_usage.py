@@ -42,3 +42,11 @@ def test_what_is_typed_wrong_is_said_in_one_sentence_before_anybody_is_asked(fle
     assert fleet("approve", "R", "--shape", "", "--up-to", "9:9") == 64
     assert "--shape and --up-to belong together" in fleet.err
     assert fleet.boxes["ws000"].requests == []
+
+
+def test_a_variable_that_names_no_store_is_refused_without_what_it_holds(fleet: FleetDesk) -> None:
+    fleet.add(1)
+    fleet.fleet()
+    fleet.patch.setenv("RECONCILER_FLEET", "mysql://me:secret@db/fleet")
+    assert fleet("status") == 64
+    assert fleet.err == "error: RECONCILER_FLEET is no address that is known; write a file, or postgresql://HOST/DATABASE\n"

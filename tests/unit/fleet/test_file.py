@@ -76,6 +76,7 @@ def test_a_fleet_is_read_with_whole_paths_groups_and_waves(tmp_path: Path) -> No
         ("manifests: [intercom]", "manifests: []", 2, "there is no manifest"),
         ("name: acme\n", "name: acme\nstore: postgresql://me:secret@db/x\n", 2, "holds a password"),
         ("name: acme\n", "name: acme\nengine: postgresql\nstore: x.db\n", 3, "is a file"),
+        ("name: acme\n", "name: acme\nstore: sqlite:///x.db\n", 2, "is no address that is known"),
         ("name: acme\n", "name: acme\nengine: celery\n", 2, "engine: 'celery' is not known"),
         ("  canary:", "  rest:", 5, "a group is called 'rest'"),
     ],
@@ -88,6 +89,12 @@ def test_a_mistake_is_told_where_it_stands(tmp_path: Path, old: str, new: str, l
         [(str(tmp_path / "fleet.yaml"), line), (str(tmp_path / "fleet.yaml"), line)],
     ), problems
     assert "secret" not in str(Invalid(problems))
+
+
+def test_a_rollout_without_waves_is_refused(tmp_path: Path) -> None:
+    head, _, rest = GOOD.partition("rollout:")
+    (problem,) = read(tmp_path, f"{head}rollout: []\nworkspaces:{rest.partition('workspaces:')[2]}").problems
+    assert (problem.mark.line, problem.what) == (7, "there is no wave")
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
