@@ -92,16 +92,18 @@ class Invalid(ReconcilerError):
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem], *, full: bool = False) -> None:
-        """`full`: every problem is told, else one for each cause."""
+    def __init__(
+        self, problems: Iterable[Problem], *, full: bool = False, each: str = "; `reconciler validate --full PATH` lists each"
+    ) -> None:
+        """`full`: every problem is told, else one for each cause, and `each` says what lists them."""
         self.problems = tuple(sorted(set(problems), key=lambda p: (p.mark, p.what)))
-        self.full = full
+        self.full, self.each = full, each
         super().__init__(self.problems)
 
     def __str__(self) -> str:
         lines = list(map(str, self.problems if self.full else self.causes()[:LINES]))
         if len(lines) < len(self.problems):
-            lines.append(f"{len(self.problems):,} problems in all; `reconciler validate --full PATH` lists each")
+            lines.append(f"{len(self.problems):,} problems in all{self.each}")
         return "\n".join(lines)
 
     def causes(self) -> list[Problem]:

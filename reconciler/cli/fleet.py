@@ -17,7 +17,7 @@ from reconciler.cli.fleet_output import FORMAT, REPORTS, FleetOptions, show, wri
 from reconciler.cli.help import Family, Verb, reads_here, refuse_writes
 from reconciler.cli.options import gather
 from reconciler.cli.running import DECLINED, Stop, collect_again, confirm, stoppable, whoever
-from reconciler.errors import Usage
+from reconciler.errors import Invalid, Usage
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -46,8 +46,11 @@ def fleet() -> None:
 
 @fleet.command(cls=Verb)
 @FLEET
-def validate(file: Path) -> None:
+@click.option("--full", is_flag=True, help="List every place of a mistake, however many they are.")
+def validate(file: Path, full: bool) -> None:
     """Check the fleet offline: its file, and the manifest of each of its workspaces. No command is run, and no token looked up.
+
+    A mistake that stands in many places is told once, with their number and the first three of them.
 
     \b
     Example:
@@ -56,8 +59,11 @@ def validate(file: Path) -> None:
     from reconciler.fleet.file import read_fleet
     from reconciler.fleet.manifests import check_manifests
 
-    read = read_fleet(str(file))
-    number, leftover = check_manifests(read)
+    try:
+        read = read_fleet(str(file))
+        number, leftover = check_manifests(read)
+    except Invalid as invalid:
+        raise Invalid(invalid.problems, full=full, each=invalid.each) from None
     if read.command:
         click.echo("valid, but for the workspaces and their manifests: a command lists them, and it is not run here", err=True)
         return

@@ -24,6 +24,8 @@ from reconciler.manifest.reader import Document, read
 from reconciler.manifest.sentences import Guesses, explain
 
 Model = TypeVar("Model", bound=StrictModel)
+# What lists every problem.
+EACH = "; `reconciler fleet validate --full` lists each"
 # A workspace as written, and its place.
 Placed = tuple[WorkspaceEntry, Mark]
 
@@ -36,11 +38,11 @@ def read_fleet(file: str) -> Fleet:
     listing = document.value.get("workspaces")
     command, placed = reading.list_workspaces(listing)
     if entry is None:
-        raise Invalid(reading.problems)
+        raise Invalid(reading.problems, each=EACH)
     groups = {name: _with_paths(group, reading.folder) for name, group in entry.groups.items()}
     reading.check(entry, placed)
     if reading.problems:
-        raise Invalid(reading.problems)
+        raise Invalid(reading.problems, each=EACH)
     return Fleet(
         name=entry.name,
         file=os.path.abspath(file),
@@ -64,7 +66,8 @@ def add_rows(fleet: Fleet, printed: bytes) -> Fleet:
     if not placed and not reading.problems:
         reading.problems.append(Problem(Mark("the command of workspaces"), "printed no workspace", "run it by hand"))
     if reading.problems:
-        raise Invalid(reading.problems)
+        # `validate` does not run it.
+        raise Invalid(reading.problems, each="")
     workspaces = tuple(_workspace(one, mark, fleet.groups) for one, mark in placed)
     return Fleet(**{**vars(fleet), "workspaces": workspaces})
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.api.functions import load
 from reconciler.core.model.desired import Manifest
-from reconciler.errors import Invalid, Problem
-from reconciler.fleet.file import is_server
+from reconciler.errors import PLACES, Invalid, Problem
+from reconciler.fleet.file import EACH, is_server
 from reconciler.fleet.fleet import Fleet, Workspace
 from reconciler.manifest.files import on_disk
 from reconciler.manifest.layers import BASE, Layers, env_of, paths_with_overlays, sort_out
@@ -70,19 +71,29 @@ class Manifests:
 def check_manifests(fleet: Fleet) -> tuple[int, list[str]]:
     """How many manifests the workspaces have, all of them read, and the environments whose overlays no workspace gets. Raises Invalid with
     every problem in all of them."""
-    manifests, problems = Manifests(fleet), dict[Problem, None]()
+    manifests, problems = Manifests(fleet), dict[Problem, list[str]]()
     different: dict[str, None] = {}
     for workspace in fleet.workspaces:
         try:
             manifest = manifests.of(workspace)
         except Invalid as invalid:
-            problems.update(dict.fromkeys(invalid.problems))
+            for problem in invalid.problems:
+                problems.setdefault(problem, []).append(workspace.app_id)
             continue
         different[manifest.digest] = None
-        problems.update(dict.fromkeys(_misfits(fleet, workspace, manifest)))
+        problems.update(dict.fromkeys(_misfits(fleet, workspace, manifest), []))
     if problems:
-        raise Invalid(problems)
+        number = len(fleet.workspaces)
+        raise Invalid([_name_workspaces(problem, app_ids, number) for problem, app_ids in problems.items()], each=EACH)
     return len(different), sorted(manifests.environments - {*fleet.groups, *(one.app_id for one in fleet.workspaces)})
+
+
+def _name_workspaces(problem: Problem, app_ids: Sequence[str], number: int) -> Problem:
+    """A problem with the workspaces that have it, where not all of so many do: a variable has no value in one of them."""
+    if len(app_ids) in (0, number):
+        return problem
+    more = f" and {len(app_ids) - PLACES:,} more" if len(app_ids) > PLACES else ""
+    return replace(problem, what=f"{problem.what} (for {', '.join(app_ids[:PLACES])}{more})")
 
 
 def _misfits(fleet: Fleet, workspace: Workspace, manifest: Manifest) -> Iterator[Problem]:

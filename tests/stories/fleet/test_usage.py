@@ -50,3 +50,13 @@ def test_a_variable_that_names_no_store_is_refused_without_what_it_holds(fleet: 
     fleet.patch.setenv("RECONCILER_FLEET", "mysql://me:secret@db/fleet")
     assert fleet("status") == 64
     assert fleet.err == "error: RECONCILER_FLEET is no address that is known; write a file, or postgresql://HOST/DATABASE\n"
+
+
+def test_a_mistake_in_many_workspaces_is_told_once_or_in_full(fleet: FleetDesk) -> None:
+    fleet.add(20)
+    fleet.fleet(more={app_id: {"regoin": "eu"} for app_id in fleet.boxes})
+    assert fleet("validate") == 65
+    assert fleet.err.count("unknown key 'regoin'") == 1
+    assert fleet.err.endswith("20 problems in all; `reconciler fleet validate --full` lists each\n")
+    assert fleet("validate", "--full") == 65
+    assert fleet.err.count("unknown key 'regoin'") == 20

@@ -83,3 +83,11 @@ def test_manifests_without_a_name_are_refused_where_the_ledger_is_shared(tmp_pat
     read = fleet(tmp_path, **{"fleet.yaml": HEAD + "store: postgresql://db/x\n" + WORKSPACES})
     with pytest.raises(Invalid, match="no `name:` is written"):
         check_manifests(read)
+
+
+def test_a_mistake_that_not_all_workspaces_have_names_those_that_do(tmp_path: Path) -> None:
+    rows = "  - {app_id: w0, vars: {DESK: d0}}\n" + "".join(f"  - {{app_id: w{number}}}\n" for number in range(1, 6))
+    files = {"fleet.yaml": f"{HEAD}workspaces:\n{rows}", "intercom/tags.yaml": 'tags: ["${RECONCILER_VAR_DESK}"]\n'}
+    with pytest.raises(Invalid) as caught:
+        check_manifests(fleet(tmp_path, **files))
+    assert "RECONCILER_VAR_DESK has no value (for w1, w2, w3 and 2 more); set it" in str(caught.value)
