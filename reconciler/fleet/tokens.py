@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
@@ -109,23 +111,25 @@ def run_command(command: Sequence[str], key: str, most: int, folder: str, patien
 
 
 def _read(running: subprocess.Popen[bytes], stdout: IO[bytes], most: int, patience: float) -> tuple[bytes, bool]:
-    """What it prints, and whether it had to be ended for its time."""
-    ended = threading.Event()
-
-    def end() -> None:
-        ended.set()
-        _kill(running)
-
-    timer = threading.Timer(patience, end)
-    timer.start()
+    """What it prints, and whether it had to be ended for its time. It does not outlive an interruption either."""
+    printed, ends, whole = bytearray(), time.monotonic() + patience, False
     try:
-        printed = stdout.read(most + 1)
-        if len(printed) > most:
-            _kill(running)
-        running.wait()
-        return printed, ended.is_set()
+        with selectors.DefaultSelector() as output:
+            # A child of its own that went into another session may hold the output open: nobody waits for its end.
+            output.register(stdout, selectors.EVENT_READ)
+            while len(printed) <= most and (left := ends - time.monotonic()) > 0 and output.select(left):
+                more = os.read(stdout.fileno(), MOST)
+                printed += more
+                if not more:
+                    running.wait(max(0.0, left))
+                    whole = True
+                    break
+    except subprocess.TimeoutExpired:
+        pass
     finally:
-        timer.cancel()
+        if not whole:
+            _kill(running)
+    return bytes(printed), not whole and len(printed) <= most
 
 
 def _kill(running: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -59,6 +61,32 @@ def test_a_command_that_is_not_there_or_takes_too_long_ends(tmp_path: Path) -> N
     with pytest.raises(NoToken, match="took more than"):
         run_command(["sh", "-c", "sleep 60 & wait"], "token:", 10, str(tmp_path), patience=0.2)
     assert time.monotonic() - began < 20
+
+
+def test_a_command_whose_child_holds_the_output_open_elsewhere_is_not_waited_for(tmp_path: Path) -> None:
+    child = "if not os.fork(): os.setsid(); open('pid', 'w').write(str(os.getpid())); time.sleep(20); open('ended', 'w')"
+    script = f"import os, time\n{child}\nwhile not os.path.exists('pid') or not os.path.getsize('pid'): time.sleep(0.01)"
+    with pytest.raises(NoToken, match="took more than"):
+        run_command([sys.executable, "-c", script], "token:", 10, str(tmp_path), patience=1)
+    assert not (tmp_path / "ended").exists()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_a_command_does_not_outlive_an_interruption(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        if (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_command(["sh", "-c", "echo $$ > pid; exec sleep 60"], "workspaces:", 10, str(tmp_path))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_what_login_stored_is_used_for_the_address_that_it_was_given_to(tmp_path: Path) -> None:
