@@ -93,6 +93,7 @@ def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detai
       reconciler fleet plan
       reconciler fleet plan --group canary -o plans --detailed-exitcode
     """
+    from reconciler.fleet.states import State
     from reconciler.fleet.states import Verb as Does
     from reconciler.fleet.view import exit_code, write_plans
 
@@ -104,7 +105,7 @@ def plan(fleet_options: FleetOptions, group: str | None, out: Path | None, detai
         if out:
             write_plans(host.store, view.run, out)
         show(view, fleet_options)
-        if view.summary["done"]:
+        if any(one.changes and one.state == State.DONE for one in view.workspaces):
             _say(f"next: reconciler fleet apply {view.run}")
     return exit_code(view, detailed=detailed_exitcode)
 
@@ -244,10 +245,15 @@ def stop(run: str, file: Path) -> None:
       reconciler fleet stop 20261130T101500123-5d2c8a01
     """
     from reconciler.fleet.rollout import halt
+    from reconciler.fleet.states import Phase
 
     with _open(FleetOptions(file)) as host:
-        halt(host.store, host.engine, host.fleet, run, "stopped by people")
-    _say(f"stopped; reconciler fleet resume {run} goes on with it")
+        phase = halt(host.store, host.engine, host.fleet, run, "stopped by people")
+    _say(
+        "it has ended already: nothing is left to stop"
+        if phase == Phase.DONE
+        else f"stopped; reconciler fleet resume {run} goes on with it"
+    )
 
 
 @fleet.command(cls=Verb)
@@ -298,7 +304,6 @@ def worker(file: Path, queues: str, jobs: int) -> int:
         raise Usage(f"--queues {queues}: write apply, drift or apply,drift")
     collect_again()
     with _open(FleetOptions(file)) as host, stoppable(Stop()) as stop:
-        _say(f"working for {host.fleet.name}: {jobs} at the same time")
         work(host, jobs, names, stop, _say)
     return 0
 

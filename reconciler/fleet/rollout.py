@@ -247,12 +247,13 @@ def reclaim(store: Store, engine: Engine, rollout: str, app_ids: Sequence[str] |
         return taken
 
 
-def halt(store: Store, engine: Engine, fleet: Fleet, rollout: str, reason: str) -> None:
-    """Stop a rollout: no further workspace begins. One that has ended stays as it is. Raises Usage for one that is not there."""
+def halt(store: Store, engine: Engine, fleet: Fleet, rollout: str, reason: str) -> Phase:
+    """Stop a rollout: no further workspace begins. One that has ended stays as it is: done. Raises Usage for one that is not there."""
     with store.writing() as connection:
         row = find(connection, fleet, rollout)
         if row.phase in (Phase.RUNNING, Phase.WAITING):
             stop(connection, engine, rollout, reason, store.now())
+        return Phase.DONE if row.phase == Phase.DONE else Phase.STOPPED
 
 
 def resume(store: Store, engine: Engine, fleet: Fleet, rollout: str) -> Phase:
@@ -285,6 +286,8 @@ def approve(store: Store, engine: Engine, fleet: Fleet, rollout: str, shape: str
     lose something in all of them. Raises Refused (3) where there are more, Usage where none waits."""
     with store.writing() as connection:
         row = find(connection, fleet, rollout)
+        if row.phase == Phase.STOPPED:
+            raise Usage(f"{rollout} was stopped; `reconciler fleet resume {rollout}` goes on with it")
         waits = (RUNS.c.state == State.HELD) & (RUNS.c.wave == row.wave) & RUNS.c.shape.is_not(None)
         which = or_(RUNS.c.state == State.STALE, waits) if row.phase == Phase.WAITING else RUNS.c.state == State.STALE
         which = which & (RUNS.c.shape == shape) if shape else which
@@ -292,8 +295,6 @@ def approve(store: Store, engine: Engine, fleet: Fleet, rollout: str, shape: str
         number, people = connection.execute(mine).one()
         if not number:
             raise Usage(f"no plan of {rollout} waits to be approved{f' in the shape {shape}' if shape else ''}")
-        if row.phase == Phase.STOPPED:
-            raise Usage(f"{rollout} was stopped; `reconciler fleet resume {rollout}` goes on with it")
         if most and (number > most[0] or people > most[1]):
             waiting = f"{number:,} {'workspace waits' if number == 1 else 'workspaces wait'} so"
             raise Refused([f"{waiting}, where {people:,} people lose something; --up-to allows {most[0]}:{most[1]}"])

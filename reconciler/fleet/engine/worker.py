@@ -72,6 +72,7 @@ def run_worker(
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     worker = _Worker(host, jobs, queues, stop, say, pace)
     worker.check_connections()
+    say(f"working for {host.fleet.name}: {jobs} at the same time")
     while True:
         with suppress(ConnectorException, OSError):
             asyncio.run(worker.serve())

@@ -26,6 +26,7 @@ WRONG = {
     "approve R --shape a": "--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE",
     "approve R --up-to 1:1": "--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE",
     "approve R --shape a --up-to 1": "--up-to 1: write N:PEOPLE, as in 4902:0",
+    "worker": "engine: local has no workers: its verbs run the workspaces themselves; write engine: postgresql for workers",
     "worker --queues both": "--queues both: write apply, drift or apply,drift",
 }
 
@@ -60,3 +61,21 @@ def test_a_mistake_in_many_workspaces_is_told_once_or_in_full(fleet: FleetDesk) 
     assert fleet.err.endswith("20 problems in all; `reconciler fleet validate --full` lists each\n")
     assert fleet("validate", "--full") == 65
     assert fleet.err.count("unknown key 'regoin'") == 20
+
+
+def test_what_comes_next_is_said_where_something_does(fleet: FleetDesk) -> None:
+    fleet.add(1)
+    fleet.fleet(rollout=[{"wave": "rest", "approve": True}])
+    assert fleet("plan") == 0
+    assert "next: reconciler fleet apply" in fleet.err
+    run = fleet.json("apply", "--auto-approve")["run"]
+    assert fleet("stop", run) == 0
+    assert fleet.err == f"stopped; reconciler fleet resume {run} goes on with it\n"
+    # Its plan waits, and is nobody's to approve before it goes on.
+    assert fleet("approve", run) == 64
+    assert fleet.err == f"error: {run} was stopped; `reconciler fleet resume {run}` goes on with it\n"
+    assert (fleet("resume", run), fleet("approve", run)) == (5, 0)
+    assert fleet("stop", run) == 0
+    assert fleet.err == "it has ended already: nothing is left to stop\n"
+    assert fleet("plan") == 0
+    assert "next: " not in fleet.err
