@@ -38,7 +38,7 @@ def read_csv(data: bytes, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _check_header(header: list[str], mark: Mark) -> None:
-    unknown = [name for name in header if name not in _PLAIN and name.partition(".")[0] not in _MAPS or name.endswith(".")]
+    unknown = [name for name in header if name not in _PLAIN and not (name.partition(".")[0] in _MAPS and name.partition(".")[2])]
     problems = [
         Problem(mark, f"unknown column {quote(name)}", "known are app_id, region, base_url, labels.NAME, vars.NAME") for name in unknown
     ]

@@ -59,7 +59,9 @@ def explain(error: ValidationError, model: type[BaseModel], guesses: Guesses) ->
 
 def _as_said(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     """The sentence of our own validator, after the name of its field."""
-    field = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
+    # Of a key of a map that is wrong pydantic says the key, and that it is one.
+    loc = detail["loc"][:-2] if detail["loc"][-1:] == ("[key]",) else detail["loc"]
+    field = next((str(step) for step in reversed(loc) if isinstance(step, str)), "")
     message = str(detail["msg"]).removeprefix("Value error, ")
     if _is_personal(model, detail["loc"]):
         message = _mask_value(message)
@@ -97,7 +99,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _not_a_map(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     names = [step for step in detail["loc"] if isinstance(step, str)]
-    return f"{f'`{names[-1]}` ' if names else ''}is not a map; write it as `key: value` lines"
+    entry = "an entry of " if detail["loc"] and isinstance(detail["loc"][-1], int) else ""
+    return f"{f'{entry}`{names[-1]}` ' if names else ''}is not a map; write it as `key: value` lines"
 
 
 def _not_among(detail: Any, model: type[BaseModel], _: Guesses) -> str:

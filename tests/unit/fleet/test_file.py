@@ -78,6 +78,9 @@ def test_a_fleet_is_read_with_whole_paths_groups_and_waves(tmp_path: Path) -> No
         ("name: acme\n", "name: acme\nengine: postgresql\nstore: x.db\n", 3, "is a file"),
         ("name: acme\n", "name: acme\nstore: sqlite:///x.db\n", 2, "is no address that is known"),
         ("name: acme\n", "name: acme\nengine: celery\n", 2, "engine: 'celery' is not known"),
+        ("  canary:", "  5%:", 5, 'groups: the text "5%" is no such name'),
+        ("{wave: canary, failures: 0}", "canary", 8, "an entry of `rollout` is not a map"),
+        ("vars: {BRAND", "vars: {BR-AND", 13, "vars: "),
         ("  canary:", "  rest:", 5, "a group is called 'rest'"),
     ],
 )
@@ -122,6 +125,8 @@ def test_workspaces_stand_in_csv_too(tmp_path: Path) -> None:
     ("rows", "line", "says"),
     [
         ("app_id,colour\na1,red\n", 1, "unknown column 'colour'"),
+        ("app_id,labels\na1,red\n", 1, "unknown column 'labels'"),
+        ("app_id,vars.\na1,red\n", 1, "unknown column 'vars.'"),
         ("app_id,app_id\na1,a1\n", 1, "stands twice"),
         ("region\nus\n", 1, "there is no column app_id"),
         ("", 0, "is empty"),
