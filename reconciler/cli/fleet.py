@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.fleet_output import FORMAT, REPORTS, FleetOptions, show, write
+from reconciler.cli.fleet_output import FORMAT, REPORTS, FleetOptions, note_empty, show, write
 from reconciler.cli.help import Family, Verb, reads_here, refuse_writes
 from reconciler.cli.options import gather
 from reconciler.cli.running import DECLINED, Stop, collect_again, confirm, stoppable, whoever
@@ -69,6 +69,7 @@ def validate(file: Path, full: bool) -> None:
         return
     if leftover:
         _say(f"note: no group and no workspace is called {', '.join(leftover)}, so nobody gets the overlays of that name")
+    note_empty(read)
     count = len(read.workspaces)
     manifests = "one manifest" if number == 1 else f"{number:,} manifests"
     click.echo(f"valid: {count:,} {'workspace' if count == 1 else 'workspaces'}, {manifests}", err=True)
@@ -200,7 +201,7 @@ def status(run: str | None, fleet_options: FleetOptions, which: Sequence[str], a
         raise Usage("--failed, --refused and --drifted go one at a time: nothing is all of that")
     with _open(fleet_options) as host:
         view = view_rollout(host.store, host.fleet, run) if run else view_now(host.store, host.fleet)
-        if app_id and host.workspace(app_id) is None:
+        if app_id and host.workspace(app_id) is None and all(one.app_id != app_id for one in view.workspaces):
             raise Usage(f"--app-id {app_id}: no such workspace in {fleet_options.file}")
         if "drifted" in which:
             view = view.only(lambda one: bool(one.drifted))
@@ -332,7 +333,10 @@ def _open(fleet_options: FleetOptions) -> Iterator[Host]:
 def _look(host: Host, verb: Any, group: str | None, fleet_options: FleetOptions) -> View:
     """Plan every workspace, or look for drift in each."""
     from reconciler.fleet.rollout import begin
+    from reconciler.fleet.states import Verb as Does
 
+    if verb == Does.PLAN and not group:
+        note_empty(host.fleet)
     return _run(host, begin(host.store, host.engine, host.fleet, verb, group, host.who), fleet_options)
 
 

@@ -16,6 +16,7 @@ from reconciler.fleet.report.formats import RENDERERS
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.fleet.fleet import Fleet
     from reconciler.fleet.view import View
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
@@ -56,3 +57,10 @@ def write(view: View, form: str, head: str = "") -> None:
     else:
         out.write(RENDERERS[form](view, head))
     out.check()
+
+
+def note_empty(fleet: Fleet) -> None:
+    """Say which groups are empty, on stderr: a canary of which a label is mistyped lets the others go first."""
+    for name in fleet.groups:
+        if not fleet.within(name):
+            Terminal(sys.stderr).say(f"note: no workspace is in the group {name}; see to its `match:`")

@@ -82,13 +82,14 @@ def _step(connection: Connection, engine: Engine, rollout: str, now: float) -> P
 
 
 def _go_on(connection: Connection, engine: Engine, seen: _Seen, now: float) -> Phase | None:
-    """The wave is done: wait as long as it says, then begin the next, or end. None where one began."""
+    """The wave is done: wait as long as it says, then begin the next, or end where nobody is left. None where one began."""
     row, number = seen.row, seen.row.wave + 1
-    if number == len(seen.waves):
+    if not any(seen.counts[later].total() for later in range(number, len(seen.waves))):
         connection.execute(_rollout(row.id).values(phase=Phase.DONE, reason="", until=None, ended=now))
         return Phase.DONE
     ended = row.wave_ended if row.wave_ended is not None else now
-    until = ended + seen.waves[row.wave].wait if row.wave >= 0 else now
+    # Nothing is to be seen of a wave that nobody is in.
+    until = ended + seen.waves[row.wave].wait if row.wave >= 0 and seen.counts[row.wave] else now
     if until > now:
         return _note(connection, row, Phase.WAITING, "for its time", until, ended)
     connection.execute(_rollout(row.id).values(phase=Phase.RUNNING, reason="", wave=number, wave_ended=None, until=None))

@@ -100,7 +100,8 @@ def promote(store: Store, engine: Engine, fleet: Fleet, rollout: str, *, reviewe
         planned = set(connection.scalars(select(RUNS.c.app_id).where(RUNS.c.rollout == rollout)))
         members = [one for one in fleet.workspaces if one.app_id in planned]
         if gone := sorted(planned - {one.app_id for one in members}):
-            raise Usage(f"{len(gone):,} workspaces of {rollout} are no longer in the fleet ({', '.join(gone[:3])}); plan again")
+            what = "1 workspace" if len(gone) == 1 else f"{len(gone):,} workspaces"
+            raise Usage(f"no longer in the fleet: {what} of {rollout} ({', '.join(gone[:3])}); plan again")
         verb = Verb.FIX if row.verb == Verb.DRIFT else Verb.APPLY
         waved = {"waves": list(map(asdict, fleet.waves)), "wave": -1, "wave_ended": None, "until": None, "ended": None}
         connection.execute(_at(rollout).values(verb=verb, phase=Phase.RUNNING, reason="", **waved))

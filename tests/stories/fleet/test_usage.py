@@ -79,3 +79,27 @@ def test_what_comes_next_is_said_where_something_does(fleet: FleetDesk) -> None:
     assert fleet.err == "it has ended already: nothing is left to stop\n"
     assert fleet("plan") == 0
     assert "next: " not in fleet.err
+
+
+def test_a_workspace_that_left_the_fleet_is_named_and_its_rollouts_show_it(fleet: FleetDesk) -> None:
+    fleet.add(2)
+    fleet.fleet()
+    run = fleet.json("plan")["run"]
+    del fleet.boxes["ws001"]
+    fleet.fleet()
+    assert fleet("apply", run) == 64
+    assert fleet.err == f"error: no longer in the fleet: 1 workspace of {run} (ws001); plan again\n"
+    assert fleet.states("status", run, "--app-id", "ws001") == {"ws001": "done"}
+    assert fleet("status", "--app-id", "ws001") == 64
+
+
+def test_a_group_that_nobody_is_in_is_noted_before_a_rollout_goes_on_without_its_wave(fleet: FleetDesk) -> None:
+    fleet.add(1)
+    groups = {"canary": {"match": {"labels": {"ring": "canari"}}}}
+    fleet.fleet(groups=groups, rollout=[{"wave": "canary"}, {"wave": "rest"}])
+    note = "note: no workspace is in the group canary; see to its `match:`\n"
+    for verb in ("validate", "plan", "drift"):
+        fleet(verb)
+        assert fleet.err.count(note) == (verb != "drift"), verb
+    fleet("apply", "--auto-approve")
+    assert fleet.err.startswith(note)

@@ -358,6 +358,14 @@ def test_a_wave_waits_as_long_as_the_one_before_it_says(tmp_path: Path) -> None:
         assert (rig.move_on(), len(rig.ready())) == (Phase.RUNNING, 5)
 
 
+def test_nobody_waits_after_a_wave_without_workspaces_nor_before_one(tmp_path: Path) -> None:
+    waves = (Wave("nobody", wait=3600), Wave("canary", wait=60), Wave("rest", wait=60))
+    with rig_in(tmp_path, waves, number=2) as rig:
+        rig.begin()
+        assert rig.ready() == ["w0", "w1"]
+        assert (rig.end("w0"), rig.end("w1")) == (Phase.RUNNING, Phase.DONE)
+
+
 def test_no_more_are_under_way_than_the_wave_says(tmp_path: Path) -> None:
     with rig_in(tmp_path, (Wave("rest", in_flight=2),)) as rig:
         rig.begin()
