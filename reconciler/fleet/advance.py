@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Row, func, select, update
 
 from reconciler.fleet.fleet import Wave, allowance
-from reconciler.fleet.states import Phase, State, Verb
+from reconciler.fleet.states import Phase, State, Verb, describe_wait
 from reconciler.fleet.tables import ROLLOUTS, RUNS
 
 # What the next wave waits for.
@@ -91,7 +91,7 @@ def _go_on(connection: Connection, engine: Engine, seen: _Seen, now: float) -> P
     # Nothing is to be seen of a wave that nobody is in.
     until = ended + seen.waves[row.wave].wait if row.wave >= 0 and seen.counts[row.wave] else now
     if until > now:
-        return _note(connection, row, Phase.WAITING, "for its time", until, ended)
+        return _note(connection, row, Phase.WAITING, describe_wait(until), until, ended)
     connection.execute(_rollout(row.id).values(phase=Phase.RUNNING, reason="", wave=number, wave_ended=None, until=None))
     values: dict[str, Any] = {"state": State.QUEUED, "turn": 0, "later": 0.0, "sent": False}
     if seen.waves[number].approve:

@@ -26,7 +26,7 @@ def run_to_end(
     """Run a rollout, or wait for those who do, until it has ended, was stopped, or waits for people. `tell` is told how many more
     workspaces have ended, `say` what whoever waits should know. Raises Locked where another process runs it."""
     if isinstance(host.engine, LocalEngine):
-        return drive(host, rollout, stop, tell, jobs)
+        return drive(host, rollout, stop, tell, jobs, say)
     from reconciler.fleet.engine.procrastinate import watch
 
     return watch(host, rollout, stop, tell, say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -88,6 +89,11 @@ BY_EXIT: Mapping[int, State] = MappingProxyType(
 def state_of(code: int) -> State:
     """The state of a workspace whose verb ended with this exit code."""
     return BY_EXIT.get(code, State.FAILED)
+
+
+def describe_wait(until: float) -> str:
+    """`until 2026-11-30T18:30:00Z`, of a time in Unix seconds."""
+    return datetime.fromtimestamp(until, UTC).strftime("until %Y-%m-%dT%H:%M:%SZ")
 
 
 def columns_of(result: Result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from reconciler.fleet.job import Host, JobStop, run_job
 from reconciler.fleet.rollout import Claim, halt, list_ready, move_on, reclaim
-from reconciler.fleet.states import Phase
+from reconciler.fleet.states import Phase, describe_wait
 from reconciler.fleet.tables import ROLLOUTS
 
 # How many workspaces are run at the same time, unless a wave says less.
@@ -29,14 +29,21 @@ class LocalEngine:
         """They are no longer queued, and that is all."""
 
 
-def drive(host: Host, rollout: str, stop: threading.Event, tell: Callable[[int], object], jobs: int = JOBS) -> Phase:
+def drive(
+    host: Host,
+    rollout: str,
+    stop: threading.Event,
+    tell: Callable[[int], object],
+    jobs: int = JOBS,
+    say: Callable[[str], object] = lambda text: None,
+) -> Phase:
     """Run the workspaces of a rollout until it has ended, was stopped, or waits for people. Who sets `stop` stops it, once what is under
-    way has ended. Raises Locked where another process drives it."""
+    way has ended; `say` is told until when it waits. Raises Locked where another process drives it."""
     with host.store.hold("rollout", rollout, host.who):
         reclaim(host.store, host.engine, rollout)
         pool = ThreadPoolExecutor(jobs, thread_name_prefix="fleet")
         try:
-            phase = _Driver(host, rollout, stop, tell, jobs, pool).run()
+            phase = _Driver(host, rollout, stop, tell, jobs, pool).run(say)
         except BaseException:
             # Who interrupts a second time waits for nobody.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -54,9 +61,13 @@ class _Driver:
         self.host, self.rollout, self.stop, self.tell, self.jobs, self.pool = host, rollout, stop, tell, jobs, pool
         self.under_way: dict[Future[Claim | None], tuple[str, JobStop]] = {}
 
-    def run(self) -> Phase:
+    def run(self, say: Callable[[str], object]) -> Phase:
+        said = None
         while not self.stop.is_set():
             phase, until = self._look()
+            if until not in (None, said):
+                say(f"waits {describe_wait(until)}")
+                said = until
             if phase == Phase.RUNNING:
                 until = self._fill()
             elif not self.under_way and (until is None or phase != Phase.WAITING):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 from reconciler.fleet.fleet import Fleet
 from reconciler.fleet.job import Host
 from reconciler.fleet.rollout import halt, move_on
-from reconciler.fleet.states import TRIES, Phase, State
+from reconciler.fleet.states import TRIES, Phase, State, describe_wait
 from reconciler.fleet.tables import ROLLOUTS, RUNS
 from reconciler.ledger.homes.postgres import OURS
 from reconciler.ledger.tables import alone
@@ -133,9 +133,9 @@ def watch(host: Host, rollout: str, stop: threading.Event, tell: Callable[[int],
     """Wait until a rollout has ended, was stopped, or waits for people; workers run it.
 
     Who sets `stop` stops it, once what is under way has ended. `tell` is told how many more workspaces have ended, and `say` a sentence
-    where no worker is alive.
+    where no worker is alive, or where it waits for its time.
     """
-    ended, busy, warned = 0, host.store.now(), False
+    ended, busy, warned, said = 0, host.store.now(), False, None
     while True:
         if stop.is_set():
             halt(host.store, host.engine, host.fleet, rollout, "interrupted")
@@ -143,6 +143,9 @@ def watch(host: Host, rollout: str, stop: threading.Event, tell: Callable[[int],
         tell(moment.ended - ended)
         if moment.is_over:
             return moment.phase
+        if moment.until not in (None, said):
+            say(f"waits {describe_wait(moment.until)}")
+            said = moment.until
         if moment.workers or moment.ended != ended:
             busy = host.store.now()
         elif not warned and host.store.now() - busy > PATIENCE:

@@ -4,6 +4,7 @@ can."""
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from dataclasses import replace
@@ -257,3 +258,10 @@ def test_workspaces_that_a_command_lists_are_asked_for_and_never_by_validate(fle
     assert not (fleet.folder / "was-run").exists()
     assert fleet("plan") == 0
     assert "2 workspaces: + create tag/vip" in fleet.out
+
+
+def test_whoever_waits_for_the_time_of_a_wave_is_told_until_when(fleet: FleetDesk) -> None:
+    fleet.add(2)
+    fleet.fleet(rollout=[{"wave": "50%", "wait": "1s"}, {"wave": "rest"}])
+    assert fleet("apply", "--auto-approve") == 0
+    assert re.search(r"^waits until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$", fleet.err, re.MULTILINE)

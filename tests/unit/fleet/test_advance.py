@@ -352,6 +352,7 @@ def test_a_wave_waits_as_long_as_the_one_before_it_says(tmp_path: Path) -> None:
         rig.begin()
         rig.end("w0")
         assert rig.end("w1") == Phase.WAITING
+        assert view_rollout(rig.store, rig.fleet, rig.run).reason == "until 1970-01-12T13:47:40Z"
         rig.now[0] += 59
         assert (rig.move_on(), rig.ready()) == (Phase.WAITING, [])
         rig.now[0] += 1
