@@ -85,6 +85,7 @@ class _List:
         self.contents, self.kind, self.entry = contents, kind, entry
         self.item = item._replace(value={key: value for key, value in item.value.items() if key not in KEYS})
         self.many = {link.field for link in kind.links}
+        self.maps = {name for name, field in kind.fields.items() if field.merged}
 
     def read(self, path: str, stream: BinaryIO) -> Iterator[Raw]:
         """Its rows. What is wrong is noted at its line."""
@@ -144,13 +145,12 @@ class _List:
 
     def _is_known(self, key: str) -> bool:
         outer, dot, _ = key.partition(".")
-        return outer in self.kind.entry.model_fields and (not dot or self.kind.fields[outer].merged)
+        return outer in self.maps if dot else outer in self.kind.entry.model_fields
 
     def _name_columns(self, name: str) -> str:
         if any(other in name for other in ";\t"):
             return "cells are separated by commas: save it so"
-        map_keys = {key for key, field in self.kind.fields.items() if field.merged}
-        names = (f"{key}.NAME" if key in map_keys else key for key in self.kind.entry.model_fields)
+        names = (f"{key}.NAME" if key in self.maps else key for key in self.kind.entry.model_fields)
         return f"known are {', '.join(names)}; `columns:` says what another name means, or leaves it out"
 
     def _json(self, path: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -113,6 +113,7 @@ ROWS: dict[str, tuple[str | bytes, str]] = {
     "no header": ("9,Kaylee Frye\n", "m/l.csv:1: the first line names no column that is known; known are"),
     "semicolons": ("external_id;email\n1;x\n", "m/l.csv:1: the first line names no column that is known; cells are separated by commas"),
     "a column twice": ("external_id,external_id\n1,2\n", "m/l.csv:1: two columns are external_id; keep one"),
+    "a list as a map": ("external_id,tags.x\n1,2\n", "m/l.csv:1: unknown column 'tags.x'"),
     "a map as a column": ("external_id,email.x\n1,2\n", "m/l.csv:1: unknown column 'email.x'"),
     "an empty file": ("", "m/l.csv: the list is empty"),
     "too few cells": ("external_id,email\n1\n", "m/l.csv:2: has 1 cells, and the header has 2"),
