@@ -26,7 +26,8 @@ _BARE = r"(?!(?:null|Null|NULL)[\n,\]}])\w[\w./@+-]*+(?: [\w./@+-]++)*+"
 # Without escapes, and without what could be a variable.
 _QUOTED = r"""\"[^"\\$\n\t]*+"|'[^'$\n\t]*+'"""
 _ITEM = f"(?:{_BARE}|{_QUOTED})"
-_KEY, _VALUE = "[a-z_]++", rf"(?:{_BARE}|{_QUOTED}|\[(?:{_ITEM}(?:, {_ITEM})*+)?\])"
+# No key of a manifest is so long, and the parser takes none of more than 1,024 characters.
+_KEY, _VALUE = "[a-z_]{1,100}+", rf"(?:{_BARE}|{_QUOTED}|\[(?:{_ITEM}(?:, {_ITEM})*+)?\])"
 _PAIR = f"{_KEY}: {_VALUE}"
 # Behind an entry nothing stands that could belong to its last value.
 _ENTRY = rf"\1- (?:{_PAIR}\n(?:\1  {_PAIR}\n)*+|\{{{_PAIR}(?:, {_PAIR})*+\}}\n)(?=(?!\1 ) *[^\s#]|\Z)"

@@ -130,8 +130,9 @@ def test_an_entry_that_may_go_on_is_no_part_of_a_run() -> None:
         f"text:\n{RUN}- {{a: b, a: c}}\n{RUN}",
         f"text:\n{RUN}---\n{RUN}",
         f"text: {{a: [\n{RUN}]}}\n",
+        *(f"text:\n{RUN}- {'a' * letters}: b\n- {{c: d, {'a' * letters}: b}}\n{RUN}" for letters in (100, 101, 1024, 1025)),
     ],
-    ids=range(23),
+    ids=range(27),
 )
 def test_where_entries_are_none_the_parser_says_so(text: str) -> None:
     assert_same(text)
