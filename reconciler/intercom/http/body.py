@@ -51,8 +51,11 @@ def parser_of(items: Sequence[str], keys: Set[str]) -> Parse:
 
     def parse(content: bytes) -> dict[str, Json] | None:
         try:
+            # The decoder takes bytes that are no UTF-8 in what it passes over.
+            if not content.isascii():
+                content.decode()
             body: dict[str, Json] = decoder.decode(content)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return parse_object(content)
         return body
 

@@ -45,10 +45,13 @@ def test_an_error_inside_is_read_as_it_is() -> None:
         b'{"data": [{"name": NaN}]}',
         b'{"data": [{"name": 1e400}]}',
         b'{"data": [{"id": "1"}',
+        b'{"data": [{"id": "1", "phone": "\xff"}]}',
+        b'{"data": [{"id": "1", "\xffame": "Zoe"}]}',
+        b'{"data": [], "to\xe9al_count": 2}',
         b'{"data": [' + b"[" * 100_000,
         b'{"data": [{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]}",
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_what_is_no_list_of_things_is_read_whole(content: bytes) -> None:
     assert repr(parse(content)) == repr(parse_object(content))
