@@ -38,7 +38,7 @@ class _Texts(Mapping[str, Any]):
         if self._read is None:
             try:
                 self._read = self._pick(parse_json(self._text)) if self._text != "{}" else {}
-            except (ValueError, TypeError, AttributeError) as error:
+            except (ValueError, TypeError, AttributeError, OverflowError) as error:
                 raise LedgerUnusable(self._place, "it is damaged") from error
         return self._read
 
@@ -74,6 +74,8 @@ _MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_WATCH}"|{_FORMER})')
 _COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "file", "run", "written", "fields", "links")
 # What is read of the many that runs found as declared and never wrote to; first what each has for itself. All else is false or 0.
 _PLAIN = ("id", "thing", "address", "fields", "kind", "file", "run", "links")
+# SQLite keeps values of any type in any column. All others are texts.
+_TYPES: Mapping[str, type] = {"owned": bool, "protected": bool, "deleted": bool, "written": float}
 _NOTABLE = (
     THINGS.c.owned
     | THINGS.c.protected
@@ -169,15 +171,26 @@ def _read_records(connection: Connection, owner: Mapping[str, str], place: str) 
     # Of what one run found converged, thousands have the same links and files.
     read = partial(_read_record, place, cache(partial(_read_links, place)), cache(_read_files))
     # Unpacked: a name is looked up in a row in twice the time.
-    notable = {(row[0], row[1]): read(row) for row in connection.execute(_NOTABLE_ROWS, owner)}
+    notable = dict[Thing, Record]()
+    for rows in connection.execute(_NOTABLE_ROWS, owner).partitions(_AT_ONCE):
+        _take_apart(_COLUMNS, rows, place)
+        notable.update(((row[0], row[1]), read(row)) for row in rows)
     files, rest, texts = {file for record in notable.values() for file in record.files}, dict[Thing, Sequence[str]](), dict[str, str]()
     for rows in connection.execute(_PLAIN_ROWS, owner).partitions(_AT_ONCE):
-        ids, things, addresses, fields, *alike = zip(*rows, strict=True)
+        ids, things, addresses, fields, *alike = _take_apart(_PLAIN, rows, place)
         kinds, *shared = (list(map(texts.setdefault, column, column)) for column in alike)
         rest.update(zip(zip(kinds, ids, strict=True), zip(things, addresses, fields, *shared, strict=True), strict=True))
         files.update(chain.from_iterable(map(_read_files, set(shared[0]))))
-    notable |= _find_untied(connection, notable, owner)
+    notable |= _find_untied(connection, notable, owner, place)
     return Records(notable, rest, lambda name, row: read(_complete(name, row)), frozenset(files))
+
+
+def _take_apart(names: Sequence[str], rows: Sequence[Row[Any]], place: str) -> Sequence[Sequence[Any]]:
+    """The columns of rows. Raises LedgerUnusable where something stands in one that is none of its values."""
+    columns = list(zip(*rows, strict=True))
+    if any(set(map(type, column)) != {_TYPES.get(name, str)} for name, column in zip(names, columns, strict=True)):
+        raise LedgerUnusable(place, "it is damaged")
+    return columns
 
 
 def _complete(name: Thing, plain: Sequence[str]) -> Sequence[Any]:
@@ -217,8 +230,8 @@ def _read_watch(text: str, place: str) -> Watch | None:
     """Who carries a thing, of the text that says so: two times, and digests. Raises LedgerUnusable."""
     if not text:
         return None
-    since, new, *carriers = text.split(" ")
     try:
+        since, new, *carriers = text.split(" ")
         return Watch(int(since), int(new), frozenset(carriers))
     except ValueError as error:
         raise LedgerUnusable(place, "it is damaged") from error
@@ -246,14 +259,18 @@ def _pick_policies(links: dict[str, Any]) -> dict[str, Any]:
 
 def _pick_times(links: dict[str, Any]) -> dict[str, Any]:
     """When links became ours, of what stands in their column."""
-    return {name.removesuffix(_SINCE): times for name, times in links.items() if name.endswith(_SINCE)}
+    dates = {name.removesuffix(_SINCE): times for name, times in links.items() if name.endswith(_SINCE)}
+    return {name: {end: int(at) for end, at in times.items()} for name, times in dates.items()}
 
 
-def _find_untied(connection: Connection, records: Mapping[Thing, Record], owner: Mapping[str, str]) -> dict[Thing, Record]:
-    """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
+def _find_untied(connection: Connection, records: Mapping[Thing, Record], owner: Mapping[str, str], place: str) -> dict[Thing, Record]:
+    """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us.
+    Raises LedgerUnusable."""
     records_by_thing: dict[Thing, Record] = {}
     for row in connection.execute(_DETACHED, owner):
         record = records_by_thing.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
+        if not isinstance(row.at, float):
+            raise LedgerUnusable(place, "it is damaged")
         if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
             link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
             records_by_thing[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})

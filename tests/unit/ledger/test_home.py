@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from reconciler.core.model.change import Action
 from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.ledger.database import engine_for
@@ -176,7 +177,7 @@ def read_sentence(folder: Path) -> str:
         with open_ledger(folder) as ledger:
             memory = ledger.read_recorded(APP)
             memory.has_lost_create(HOBAN)
-            [len(record.fields) + len(record.links) for record in memory.records.values()]
+            [len(record.fields) + len(record.links) + len(record.since) for record in memory.records.values()]
             write(ledger)
     except LedgerUnusable as error:
         return str(error)
@@ -213,6 +214,42 @@ def test_a_damaged_map_is_one_sentence_when_it_is_read(folder: Path, column: str
         attempt(ledger, a_change(), None, proof=True)
     statement(folder, f"update {column} = '{junk}'")
     assert read_sentence(folder).startswith(f"the ledger {folder}/ledger.db cannot be used: it is damaged; restore a copy of it, or let ")
+
+
+@pytest.mark.parametrize("owned", [True, False], ids=["notable", "plain"])
+@pytest.mark.parametrize("column", ["thing", "file", "run", "fields", "links", "written"])
+def test_what_is_no_value_of_its_column_is_one_sentence(folder: Path, column: str, owned: bool) -> None:
+    with open_ledger(folder) as ledger:
+        ledger.record(APP, "default", [replace(a_record(ledger.digests), owned=owned)])
+    # One bit makes bytes of a text.
+    statement(folder, f"update things set {column} = x'7b7d'")
+    assert "ledger.db cannot be used: it is damaged; " in read_sentence(folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        """fields = '{"carried by": "7"}'""",
+        """links = '{"tags since": 3}'""",
+        """links = '{"tags since": {"t-1": "x"}}'""",
+        """links = '{"tags since": {"t-1": Infinity}}'""",
+    ],
+    ids=["who carries it", "times", "a time", "an endless time"],
+)
+def test_what_is_no_mark_or_time_is_one_sentence(folder: Path, values: str) -> None:
+    with open_ledger(folder) as ledger:
+        ledger.record(APP, "default", [a_record(ledger.digests)])
+    statement(folder, f"update things set {values}")
+    assert "ledger.db cannot be used: it is damaged; " in read_sentence(folder)
+
+
+def test_a_detach_at_no_time_is_one_sentence(folder: Path) -> None:
+    with open_ledger(folder) as ledger:
+        ledger.record(APP, "default", [a_record(ledger.digests)])
+        attempt(ledger, an_attach(action=Action.DETACH), "applied", head=replace(HEAD, name="other"))
+    assert read_sentence(folder) == ""
+    statement(folder, "update writes set settled = 'late'")
+    assert "ledger.db cannot be used: it is damaged; " in read_sentence(folder)
 
 
 def test_the_database_of_something_else_is_refused(folder: Path) -> None:
