@@ -14,6 +14,8 @@ from reconciler.core.model.written import describe, is_null, quote
 # What a workspace, a group or a fleet is called: it becomes part of the names of folders and variables.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+# The name of a variable of the environment, with the app id, which may begin with a digit, as `x`.
+_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PAUSE = re.compile(r"([0-9]{1,5})(s|m|h|d)")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -34,6 +36,12 @@ def _parse_variable(value: Any) -> str:
     if isinstance(value, str) and _VARIABLE.fullmatch(value):
         return str(value)
     raise ValueError(f"{quote(str(value))} is no name of a variable; write letters, digits and _")
+
+
+def _parse_env(value: Any) -> Any:
+    if isinstance(value, str) and value and not _ENV.fullmatch(value.replace(APP_ID, "x")):
+        raise ValueError(f"{quote(value)} is no name of a variable; write letters, digits, _ and {APP_ID}, as in TOKEN_{APP_ID}")
+    return value
 
 
 def _parse_pause(value: Any) -> int:
@@ -99,7 +107,7 @@ class WaveEntry(StrictModel):
 class TokenEntry(StrictModel):
     """Where the token of each workspace comes from."""
 
-    env: Annotated[Name | None, NotNull] = None
+    env: Annotated[Name | None, BeforeValidator(_parse_env), NotNull] = None
     keyring: Flag = False
     command: Annotated[tuple[Text, ...] | None, NotNull] = None
 

@@ -89,7 +89,7 @@ def _usable(place: str) -> Iterator[None]:
         with unusable(place):
             yield
     except LedgerUnusable as error:
-        what = error.what.replace("a ledger", "a database of them")
+        what = error.what.replace("a ledger", "a store of rollouts")
         raise ReconcilerError(f"the rollouts in {place} cannot be read or kept: {what}; see to that store, or name another") from error
 
 

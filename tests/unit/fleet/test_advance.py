@@ -475,7 +475,7 @@ def test_one_rollout_and_one_workspace_are_held_by_one_at_a_time(rig: Rig) -> No
 def test_a_store_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "fleet.db").write_bytes(b"no database" * 1000)
     with pytest.raises(
-        ReconcilerError, match="the rollouts in .*fleet.db cannot be read or kept: it is not a database of them; see to that store"
+        ReconcilerError, match="the rollouts in .*fleet.db cannot be read or kept: it is not a store of rollouts; see to that store"
     ):
         rig_in(tmp_path).__enter__()
     with pytest.raises(Usage, match="the folder of the store .* does not exist"):

@@ -62,6 +62,7 @@ def test_a_fleet_is_read_with_whole_paths_groups_and_waves(tmp_path: Path) -> No
         ("http://127", "http://198", 14, "the base URL must be https"),
         ("app_id: ccc3,", "app_id: ccc3, app: 1,", 14, "unknown key 'app'"),
         ("TOKEN_{app_id}", "TOKEN", 3, "all workspaces would have the same token"),
+        ('"TOKEN_{app_id}"', '"$TOKEN_{app_id}"', 3, "env: '$TOKEN_{app_id}' is no name of a variable"),
         ('{env: "TOKEN_{app_id}"}', "{env: X, keyring: true}", 3, "has to name one source"),
         ("wave: canary", "wave: canari", 8, "'canari' is no group and no percentage"),
         ("wave: 5%", "wave: 101%", 9, "'101%' is no group and no percentage"),
