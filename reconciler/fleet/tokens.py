@@ -79,7 +79,8 @@ class Tokens:
             # A token goes to no other address than the one it was given to at login.
             if kept.app_id == workspace.app_id and kept.base_url == where:
                 return store.token(kept)
-        raise NoToken(f"no token of {workspace.app_id} is stored; run `reconciler auth login --app-id {workspace.app_id}`")
+        login = f"reconciler auth login --region {workspace.region} --app-id {workspace.app_id}"
+        raise NoToken(f"no token of {workspace.app_id} is stored; run `{login}{f' --base-url {where}' if where else ''}`")
 
 
 def _text(printed: bytes, workspace: Workspace) -> str:

@@ -98,5 +98,11 @@ def test_what_login_stored_is_used_for_the_address_that_it_was_given_to(tmp_path
     store.put(StoredToken("bbb2", "us", "http://127.0.0.1:9"), Token("secret-two"))
     given = Tokens(TokenEntry(keyring=True), {"XDG_CONFIG_HOME": str(tmp_path)}, str(tmp_path))
     assert (given.of(ONE), given.of(OTHER)) == (Token("secret-one"), Token("secret-two"))
-    with pytest.raises(NoToken, match="no token of bbb2 is stored"):
-        Tokens(TokenEntry(keyring=True), {"XDG_CONFIG_HOME": str(tmp_path)}, str(tmp_path)).of(Workspace("bbb2"))
+    elsewhere = Workspace("ccc3", base_url="http://127.0.0.1:9/")
+    for workspace, options in [
+        (Workspace("bbb2", "eu"), "--region eu --app-id bbb2`"),
+        (elsewhere, "--region us --app-id ccc3 --base-url http://127.0.0.1:9`"),
+    ]:
+        with pytest.raises(NoToken) as caught:
+            Tokens(TokenEntry(keyring=True), {"XDG_CONFIG_HOME": str(tmp_path)}, str(tmp_path)).of(workspace)
+        assert str(caught.value) == f"no token of {workspace.app_id} is stored; run `reconciler auth login {options}"
