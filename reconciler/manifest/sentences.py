@@ -23,7 +23,9 @@ Loc = tuple[str | int, ...]
 
 def not_a_list(name: str, value: Any) -> tuple[str, str]:
     """What is wrong where a list must stand, and what to do now."""
-    return f"`{name}:` {'has no value' if is_null(value) else 'is not a list'}", "write [] for none, or remove the line"
+    if is_null(value):
+        return f"`{name}:` has no value", "write [] for none, or remove the line"
+    return f"`{name}:` is not a list", "write one, as in [a, b], or remove the line"
 
 
 def closest(key: str, candidates: tuple[str, ...]) -> str:

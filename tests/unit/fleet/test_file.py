@@ -74,6 +74,7 @@ def test_a_fleet_is_read_with_whole_paths_groups_and_waves(tmp_path: Path) -> No
         ("name: acme", "name: acme\nnightly: 03:00", 2, "needs workers, which engine: local has none of"),
         ("in_flight: 200", "in_flight: 0", 10, "is no number of workspaces"),
         ("failures: 1%", "failures: some", 9, "is no limit"),
+        ("manifests: [intercom]", "manifests: intercom", 2, "`manifests:` is not a list"),
         ("manifests: [intercom]", "manifests: []", 2, "there is no manifest"),
         ("name: acme\n", "name: acme\nstore: postgresql://me:secret@db/x\n", 2, "holds a password"),
         ("name: acme\n", "name: acme\nengine: postgresql\nstore: x.db\n", 3, "is a file"),

@@ -56,7 +56,7 @@ def test_what_is_none_is_told_with_its_line(tmp_path: Path, written: str) -> Non
 def test_an_empty_one_says_what_to_write(tmp_path: Path) -> None:
     assert "write the public key that `age-keygen` prints, `age1…`" in read_line({"m.yaml": a_policy('""')}, tmp_path)
     assert read_line({"m.yaml": "policy: {undo_keys: age1}"}, tmp_path) == (
-        "m.yaml:1:10: `undo_keys:` is not a list; write [] for none, or remove the line"
+        "m.yaml:1:10: `undo_keys:` is not a list; write one, as in [a, b], or remove the line"
     )
 
 
