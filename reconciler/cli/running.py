@@ -62,7 +62,7 @@ def collect_again() -> None:
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """The exit code of a verb. Whatever it raised has been said on stderr, in one sentence, without personal values."""
-    came: list[int] = []
+    came, stdout = list[int](), sys.stdout
     try:
         with _terminable(came):
             code = command.main(list(arguments), prog_name="reconciler", standalone_mode=False)
@@ -71,8 +71,8 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except SystemExit as end:
-        # Shell completion ends so.
-        return end.code if isinstance(end.code, int) else 0
+        # Shell completion ends so. click does with 1 where nobody reads on, having put a stream of its own in the place of ours.
+        return end.code if isinstance(end.code, int) and sys.stdout is stdout else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return USAGE

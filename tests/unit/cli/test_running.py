@@ -1,8 +1,10 @@
-"""How a verb ends when a signal comes at a bad moment."""
+"""How a verb ends when a signal comes, or a reader goes, at a bad moment."""
 
 from __future__ import annotations
 
+import errno
 import signal
+import sys
 from enum import Enum
 
 import click
@@ -52,3 +54,15 @@ def test_a_signal_while_a_class_is_made_is_no_bug(signalled: BaseException, code
         type("Whole", (), {"part": Named()})
 
     assert run(verb, []) == code
+
+
+def test_a_reader_who_goes_in_the_middle_of_what_is_written_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """click makes 1 of it, and puts streams of its own in the place of ours."""
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+
+    @click.command()
+    def verb() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    assert run(verb, []) == 0
