@@ -57,7 +57,7 @@ class MemoryHome:
         if not self.at_once:
             source, target = self._engine.raw_connection(), self._published.raw_connection()
             # The driver's own copy of a whole database, of which SQLAlchemy has no type.
-            source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]
+            source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]  # it has none
             source.close()
             target.close()
 

@@ -47,7 +47,7 @@ class Host:
 
     def ended(self) -> list[int | None]:
         """How the runs of its ledger ended, the newest first."""
-        with Ledger.open(self.folder / ".reconciler", create=True) as ledger:  # type: ignore[union-attr]
+        with Ledger.open(self.folder / ".reconciler", create=True) as ledger:  # type: ignore[union-attr]  # one is made
             return [run.exit_code for run in ledger.runs()]
 
 
@@ -196,7 +196,7 @@ def test_the_hosts_clock_and_sleep_are_the_only_ones(tmp_path: Path) -> None:
         manifest = load(host.write(TAGS.format(", ".join(f"t{n}" for n in range(30)))))
         assert apply(plan(manifest, host.here), host.here).whole
         assert sum(slept) > 10
-        with Ledger.open(tmp_path / ".reconciler", create=True) as ledger:  # type: ignore[union-attr]
+        with Ledger.open(tmp_path / ".reconciler", create=True) as ledger:  # type: ignore[union-attr]  # one is made
             assert [run.ended for run in ledger.runs()] == [clock()]
             before = clock()
             with ledger.lock("sandbox1", "somebody", Waiting(0, sleep, clock, clock)), pytest.raises(Locked, match="somebody") as raised:
@@ -307,6 +307,6 @@ def test_a_name_that_is_not_there_is_none() -> None:
     import reconciler
 
     with pytest.raises(AttributeError, match="has no 'wish'"):
-        _ = reconciler.wish  # type: ignore[attr-defined]
+        _ = reconciler.wish  # type: ignore[attr-defined]  # there is none
     assert {*reconciler.__all__} <= {*dir(reconciler)}
     assert all(getattr(reconciler, name) for name in reconciler.__all__)

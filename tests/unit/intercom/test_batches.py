@@ -18,7 +18,7 @@ def refusing(most: int, status: str, message: str) -> Callable[[WSGIApplication]
     """Refuses searches by more values."""
 
     def between(app: WSGIApplication) -> WSGIApplication:
-        def answer(environ, start):  # type: ignore[no-untyped-def]
+        def answer(environ, start):  # type: ignore[no-untyped-def]  # as WSGI has it
             raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             environ["wsgi.input"] = io.BytesIO(raw)
             value = json.loads(raw or b"{}").get("query", {}).get("value")

@@ -61,6 +61,17 @@ def test_of_many_records_that_come_one_by_one_the_last_of_one_thing_stays(ledger
     assert (len(records), records[FOUND.name]) == (2001, last)
 
 
+def test_what_is_let_go_or_written_again_is_of_its_kind_alone(ledger: Ledger) -> None:
+    company = replace(FOUND, kind="company", address="company/7")
+    recall(ledger, FOUND, company)
+    again = replace(FOUND, run="r2")
+    assert dict(recall(ledger, again)) == {again.name: again, company.name: company}
+    ledger.record(APP, "default", (), [company.name])
+    assert dict(ledger.read_recorded(APP).records) == {again.name: again}
+    ledger.forget(APP, "default", [company])
+    assert dict(ledger.read_recorded(APP).records) == {again.name: again}
+
+
 @pytest.mark.parametrize("names_gone", [False, True], ids=["written", "let go"])
 def test_twice_as_many_records_take_no_more_than_twice_the_steps_of_the_database(ledger: Ledger, names_gone: bool) -> None:
     def steps(number: int) -> int:

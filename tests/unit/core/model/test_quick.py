@@ -28,4 +28,4 @@ def test_it_is_equal_copied_and_pickled_as_ever() -> None:
     assert Pair(1) == Pair(1) != Pair(3)
     assert replace(Pair(1), other=5) == Pair(1, 5)
     assert pickle.loads(pickle.dumps(Pair(1))) == Pair(1)
-    assert hash(replace(Pair(1), others=())) == hash(Pair(1, 2, ()))  # type: ignore[arg-type]
+    assert hash(replace(Pair(1), others=())) == hash(Pair(1, 2, ()))  # type: ignore[arg-type]  # of another type on purpose
