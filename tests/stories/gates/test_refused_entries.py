@@ -10,6 +10,7 @@ import pytest
 from reconciler.core.model.address import Address
 from tests.conftest import MakeRoute
 from tests.desk.desk import Desk
+from tests.desk.soak import only_in_soak
 
 TWO = {"contacts": [{"external_id": "1", "email": "wash@s.example"}]}
 # Two entries for one person, and a harmless tag.
@@ -257,7 +258,7 @@ TWINS = {"tags": [{"name": "keep", "id": "5"}, {"name": "KEEP", "id": "9"}], "co
 ASIDE = "policy: {refused_entries: %s}\ntags: [keep, new]\ncontacts: [{external_id: '25', tags: [new]}]\n"
 
 
-@pytest.mark.parametrize("policy", ["stop", "hold"])
+@pytest.mark.parametrize("policy", ["stop", pytest.param("hold", marks=only_in_soak)])
 @pytest.mark.parametrize("scope", [("--target", "tag/new"), ("--target", "contact/25"), ("--exclude", "tag/keep")])
 def test_what_is_refused_outside_of_the_scope_is_no_business_of_a_plan(desk: Desk, policy: str, scope: tuple[str, str]) -> None:
     desk.seed(**TWINS)

@@ -94,8 +94,14 @@ def test_a_name_full_of_glob_signs_can_be_targeted_and_left_out_alone(glob: str,
     assert sorted(changes(route.document(manifest, scope=scope))) == sorted(f"create tag/{name}" for name in wanted)
     left = Scope(("tag/*",), (f"tag/{glob}",))
     assert sorted(changes(route.document(manifest, scope=left))) == sorted(f"create tag/{name}" for name in ODD if name not in wanted)
+
+
+def test_what_a_name_full_of_glob_signs_targets_is_applied_alone(make_route: MakeRoute) -> None:
+    route = make_route()
+    manifest, scope = route.manifest({"tags": list(ODD)}), Scope(("tag/a*",))
     route.apply(route.saved(manifest, scope=scope))
     assert changes(route.document(manifest, scope=scope)) == []
+    assert [tag["name"] for tag in route.box.ws.store.table("tag").in_order()] == ["a*"]
 
 
 def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(make_route: MakeRoute) -> None:
