@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,11 @@ SOAKS = bool(os.environ.get(SWITCH))
 SCALE = 20 if SOAKS else 1
 # Of what is long and alike, `make test` runs the first.
 only_in_soak = pytest.mark.skipif(not SOAKS, reason="long, and like others that run: `make soak` runs it")
+
+
+def table(rows: Iterable[tuple[Any, ...]], alike: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The rows of a table as parameters, named by their first value; those that are alike run in the soak alone."""
+    return [pytest.param(*row, id=row[0]) for row in rows] + [pytest.param(*row, id=row[0], marks=only_in_soak) for row in alike]
 
 
 def times(number: int) -> int:

@@ -70,7 +70,7 @@ ROUNDS = (
     (("m.yaml", PRUNED), ("m.yaml", PRUNED), 0),
 )
 # Four turns of who waits and who holds, twice.
-WORLDS = times(8)
+WORLDS = times(4)
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Inside(Box):
         return (reply.json if reply.raw else {}) if reply.status < 400 else None
 
 
-@pytest.mark.parametrize("dice", range(times(2)))
+@pytest.mark.parametrize("dice", range(times(1)))
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_the_same_end(make_route: MakeRoute, fault: str, dice: int) -> None:
     route = make_route(seed(), ledger=True, search_delay=600)
