@@ -8,14 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.call import Call, Reply
-
-if TYPE_CHECKING:
-    from reconciler.sandbox.app import Sandbox
-    from reconciler.sandbox.call import Call, Reply
 
 FOLDER = "RECONCILER_REFEREE"  # the environment variable that names where to record; processes that tests start inherit it
 
