@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine
 
 from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.fleet.file import is_server
-from reconciler.fleet.tables import make_tables
+from reconciler.fleet.tables import check_ours, make_tables
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for, for_reading, keep_log
 from reconciler.ledger.databases import Databases
@@ -101,5 +101,7 @@ def _open_file(path: Path) -> Engine:
             door.make_folder(path.parent)
         os.close(door.open_file(path, os.O_CREAT | os.O_RDWR))
         engine = engine_for(URL.create("sqlite", database=str(path)))
+        with for_reading(engine).begin() as connection:
+            check_ours(connection, str(path))
         keep_log(engine)
     return engine

@@ -94,6 +94,13 @@ LAST = Table(
 )
 
 
+def check_ours(connection: Connection, place: str) -> None:
+    """Raises ReconcilerError for a file that holds the tables of something else alone."""
+    names = inspect(connection).get_table_names()
+    if names and SCHEMA.name not in names:
+        raise ReconcilerError(f"{place} is a database of something else; name another store")
+
+
 def make_tables(connection: Connection, place: str) -> None:
     """Create the tables where they are missing. Raises ReconcilerError for those of a newer version."""
     schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -484,6 +485,16 @@ def test_a_store_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
         connection.execute(update(SCHEMA).values(version=99))
     with pytest.raises(ReconcilerError, match="are of another version"):
         rig_in(tmp_path, address=str(tmp_path / "x.db")).__enter__()
+
+
+def test_a_database_of_something_else_is_no_store_and_stays_as_it_is(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(theirs)) as database:
+        database.execute("CREATE TABLE people (name)")
+    before = theirs.read_bytes()
+    with pytest.raises(ReconcilerError, match="theirs.db is a database of something else; name another store$"):
+        rig_in(tmp_path, address=str(theirs)).__enter__()
+    assert theirs.read_bytes() == before
 
 
 def test_nobody_gets_a_rollout_of_another_fleet(rig: Rig) -> None:
