@@ -111,6 +111,10 @@ def _not_among(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     return f"{detail['loc'][-1]}: {'is empty' if is_null(value) else f'{quote(name)} is not known'}; write {detail['ctx']['expected']}"
 
 
+def _surrogate(text: str) -> int:
+    return next(ord(letter) for letter in text if "\ud800" <= letter <= "\udfff")
+
+
 _SENTENCES: Mapping[str, Callable[[Any, type[BaseModel], Guesses], str]] = {
     "extra_forbidden": _unknown_key,
     "missing": lambda detail, model, guesses: f"`{detail['loc'][-1]}` is missing; write it",
@@ -118,4 +122,6 @@ _SENTENCES: Mapping[str, Callable[[Any, type[BaseModel], Guesses], str]] = {
     "model_type": _not_a_map,
     "dict_type": _not_a_map,
     "literal_error": _not_among,
+    # Of all strings a lone surrogate alone is none; said of a key, for values are raw until their field reads them.
+    "string_unicode": lambda detail, model, guesses: f"a key holds the control character U+{_surrogate(detail['input']):04X}; remove it",
 }

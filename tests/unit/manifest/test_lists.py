@@ -146,6 +146,10 @@ LINES = {
     "a key twice": ('{"external_id": 1, "external_id": 2}\n', "m/l.jsonl:1: this is not JSON (a key stands twice)"),
     "no number": ('{"external_id": NaN}\n', "m/l.jsonl:1: this is not JSON (NaN is no value of JSON)"),
     "deep": ("[" * 100_000 + "\n", "m/l.jsonl:1: this is not JSON"),
+    "half a letter in a key": (
+        '{"external_id": 1, "na\\ud800me": 2}\n',
+        "m/l.jsonl:1:1: a key holds the control character U+D800; remove it",
+    ),
     "an unknown key": ('{"external_id": 1, "emial": 2}\n', "m/l.jsonl:1:1: unknown key 'emial'; did you mean email?"),
 }
 
