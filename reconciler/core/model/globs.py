@@ -10,17 +10,34 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.privacy import show_address
 
 _PART = re.compile(r"\\([\\*?\[\]])|(\*\*|\*|\?)")
-_WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
-    pieces: list[str] = []
-    at = 0
+    """What follows a star is taken where it stands first, and never looked for again: a later place leaves no more to the stars behind it.
+    Only the last ones are held against the end of the name. So a glob of many stars takes no longer than the square of a name."""
+    *stretches, last = _split(glob)
+    start, *more = [piece + "".join(f"(?>[^/]*?{after})" for after in rest) for piece, *rest in stretches] or [""]
+    piece, *rest = last
+    end = piece + "".join(f"(?>[^/]*?{after})" for after in rest[:-1]) + "".join(f"[^/]*{after}" for after in rest[-1:])
+    middle = "".join(f"(?>.*?{stretch})" for stretch in more)
+    return re.compile(f"{start}{middle}{'.*' if stretches else ''}{end}", re.DOTALL)
+
+
+def _split(glob: str) -> list[list[str]]:
+    """The stretches of a glob between `**`, each as its pieces between `*`."""
+    stretches, at = [[""]], 0
     for part in _PART.finditer(glob):
-        pieces += (re.escape(glob[at : part.start()]), _WILD[part[2]] if part[2] else re.escape(part[1]))
+        stretches[-1][-1] += re.escape(glob[at : part.start()])
         at = part.end()
-    return re.compile("".join(pieces) + re.escape(glob[at:]), re.DOTALL)
+        if part[2] == "**":
+            stretches.append([""])
+        elif part[2] == "*":
+            stretches[-1].append("")
+        else:
+            stretches[-1][-1] += "[^/]" if part[2] else re.escape(part[1])
+    stretches[-1][-1] += re.escape(glob[at:])
+    return stretches
 
 
 def matches(globs: Iterable[str], names: Iterable[str], exact: Set[str] = frozenset()) -> bool:
