@@ -253,3 +253,14 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
     assert changes(route.document(manifest)) == ["delete company/6"]
     route.clock.now += 200
     assert changes(route.document(manifest)) == []
+
+
+def test_of_two_creates_that_meet_one_and_the_same_only_one_is_it(make_route: MakeRoute) -> None:
+    route = make_route()
+    somebody = {"contacts": [{"external_id": "25", "email": "h@s.example"}]}
+    route.box.faults.add("POST", "^/contacts$", run=lambda: route.box.seed(somebody), times=1)
+    manifest = route.manifest("policy: {missing_contacts: create}\ncontacts: [{external_id: '25'}, {email: h@s.example}]\n")
+    outcomes = describe_outcomes(route.converge(manifest))
+    (failed,) = [why for status, why in outcomes.values() if status == "failed"]
+    assert "is not the one meant" in failed
+    assert [status for status, _ in outcomes.values()].count("applied") == 1

@@ -234,3 +234,15 @@ def test_a_contact_that_a_create_is_answered_with_is_the_one_meant_or_a_failure(
     expected = {"create contact/25": "failed", "create tag/vip": "applied", "attach contact/25 tag/vip": "skipped"}
     assert statuses(outcomes) == expected
     assert f"another contact (id {other})" in next(o.reason for o in outcomes if o.status is Status.FAILED)
+
+
+@pytest.mark.parametrize(("age", "lost"), [(0, True), (60, False)])
+def test_a_create_that_is_answered_with_a_stranger_may_have_made_the_one_meant_unless_that_is_older(
+    make_route: MakeRoute, age: int, lost: bool
+) -> None:
+    route = make_route(ledger=True)
+    made = int(route.clock.now) - age
+    body = f'{{"type":"contact","id":"6762f0dd1bb69f9f00000aa1","external_id":"26","role":"user","created_at":{made}}}'
+    route.box.faults.add("POST", "^/contacts$", body=body.encode())
+    [outcome] = route.converge(route.manifest({"contacts": [{"external_id": "25", "missing": "create"}]}))
+    assert (outcome.status, outcome.lost) == (Status.FAILED, lost)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import select
 
 from reconciler.errors import Usage
-from reconciler.fleet.engine.procrastinate import QueueEngine
+from reconciler.fleet.engine.procrastinate import NIGHTLY, SWEEP, QueueEngine
 from reconciler.fleet.engine.worker import Pace, _Worker
 from reconciler.fleet.job import Host
 from reconciler.fleet.opening import load_fleet
@@ -170,3 +172,17 @@ def test_a_workspace_that_another_run_has_is_looked_at_again(fleet: FleetDesk, p
             _Worker(host, 1, ["apply"], threading.Event(), print, Pace())._run(run, "ws000")
     later = "SELECT scheduled_at > now() FROM reconciler.procrastinate_jobs ORDER BY id"
     assert (postgres.run(later, "ledger"), fleet.written()) == ([(None,), (True,)], set())
+
+
+@pytest.mark.parametrize(("keys", "cron"), [({}, {}), ({"nightly": "03:05"}, {NIGHTLY: "5 3 * * *"})])
+def test_a_worker_looks_for_drift_when_the_fleet_says_so(
+    fleet: FleetDesk, postgres: Cluster, keys: Mapping[str, str], cron: Mapping[str, str]
+) -> None:
+    fleet.add(1)
+    fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n", **keys)
+    fleet.patch.setenv("RECONCILER_FLEET", postgres.database())
+    fleet.patch.setenv("RECONCILER_LEDGER_KEY", make_spare_key().hex())
+    with fleet.host() as host:
+        app = _Worker(host, 1, ["apply"], threading.Event(), print, Pace())._app()
+    crons = {task.task.name: task.cron for task in app.periodic_registry.periodic_tasks.values()}
+    assert crons == {SWEEP: Pace().sweep, **cron}

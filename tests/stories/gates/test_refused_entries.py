@@ -87,6 +87,19 @@ def test_nothing_of_a_refused_entry_goes_on_record_as_found(make_route: MakeRout
         assert [memory.at(Address("contact", key)) is not None for key in ("1", "wash@s.example", "2")] == [False, False, True]
 
 
+def test_nothing_of_an_entry_that_is_refused_since_the_plan_goes_on_record_as_found(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "l@s.example", "role": "lead"}]}, ledger=True)
+    people = "contacts: [{email: l@s.example, role: lead, name: Zoe}]\n"
+    plan = route.saved(route.manifest(f"policy: {{refused_entries: hold}}\ntags: [vip]\n{people}"))
+    store = route.box.ws.store
+    (person,) = store.table("contact").in_order()
+    # A user never becomes a lead.
+    store.put("contact", {**person, "role": "user"})
+    assert [str(outcome.change.address) for outcome in route.apply(plan)] == ["tag/vip"]
+    assert route.ledger
+    assert [record.kind for record in route.ledger.read_recorded(route.app_id(), "default").records.values()] == ["tag"]
+
+
 DEPENDING = {
     "an unknown attribute holds the company, and nobody is put into it": (
         "companies:\n- {company_id: '6', name: Blue, custom_attributes: {colour: red}, tags: [vip]}\n"

@@ -83,3 +83,14 @@ def test_several_leads_with_one_e_mail_are_refused_with_their_ids(make_route: Ma
     assert "intercom.yaml:2" in message
     assert changes(plan) == []
     settles(route, {"contacts": [{"id": str(twins[1]["id"]), "name": "X"}]})
+
+
+@pytest.mark.parametrize("state", ["archived", "absent"])
+def test_an_end_that_may_mean_a_user_or_a_lead_takes_neither(make_route: MakeRoute, state: str) -> None:
+    """Else it would take the one now and the other in the next run."""
+    twins = [{"id": f"6762f0dd1bb69f9f0000000{n}", "email": "twin@x.example", "role": role} for n, role in ((1, "user"), (2, "lead"))]
+    route = make_route({"contacts": twins})
+    plan = route.document(route.manifest({"contacts": [{"email": "twin@x.example", "state": state}]}))
+    ((gate, message),) = refusals(plan)
+    assert (gate, changes(plan)) == ("identity", [])
+    assert all(twin["id"] in message for twin in twins)

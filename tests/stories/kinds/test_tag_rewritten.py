@@ -61,3 +61,10 @@ def test_a_plain_tag_that_has_the_name_meanwhile_is_another_one(make_route: Make
     store.put("tag", {"id": "990", "seq": 990, "name": "a &lt; b"})
     for text in ('tags: [keep, {name: "a < b", state: absent}]\n', "tags: [keep]\n"):
         assert changes(route.document(route.manifest(OWNED + text))) == []
+
+
+@pytest.mark.parametrize("entries", ['[keep, {name: "a < b", state: absent}]', "[keep]"])
+def test_one_of_two_of_the_name_that_the_server_made_is_nobodys_to_take(make_route: MakeRoute, entries: str) -> None:
+    route, _ = route_with_tag(make_route, "a < b", "escape")
+    route.box.ws.store.put("tag", {"id": "990", "seq": 990, "name": "A &lt; B"})
+    assert changes(route.document(route.manifest(f"{OWNED}tags: {entries}\n"))) == []

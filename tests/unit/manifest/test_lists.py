@@ -266,3 +266,13 @@ def test_a_list_is_never_in_memory_as_text(name: str, head: str, row: str) -> No
     finally:
         tracemalloc.stop()
     assert most < Path(name).stat().st_size / 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "other"), [("mood", "half \ud83d", "another"), ("mood", "\udcff", "another"), ("seats", 2**64, 2**64 + 1)]
+)
+def test_half_a_character_and_a_large_number_count_in_the_digest_as_any_other(key: str, value: str | int, other: str | int) -> None:
+    """Of an attribute that is not declared only the workspace says which values it takes."""
+    rows = [json.dumps({"external_id": "1", "custom_attributes": {key: one}}) + "\n" for one in (value, value, other)]
+    digests = [read(row, "from: l.jsonl").digest for row in rows]
+    assert digests[0] == digests[1] != digests[2]
