@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -246,3 +247,13 @@ def test_a_create_that_is_answered_with_a_stranger_may_have_made_the_one_meant_u
     route.box.faults.add("POST", "^/contacts$", body=body.encode())
     [outcome] = route.converge(route.manifest({"contacts": [{"external_id": "25", "missing": "create"}]}))
     assert (outcome.status, outcome.lost) == (Status.FAILED, lost)
+
+
+def test_an_attribute_of_another_name_that_is_older_than_the_run_is_not_the_one_meant(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    other = {"type": "data_attribute", "id": 77, "name": "rank", "model": "contact", "data_type": "string", "custom": True}
+    body = json.dumps({**other, "created_at": int(route.clock.now) - 60})
+    route.box.faults.add("POST", "^/data_attributes$", body=body.encode())
+    [outcome] = route.converge(route.manifest({"attributes": [{"name": "tier", "model": "contact", "data_type": "string"}]}))
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == 'Intercom answered with another attribute (id 77, "rank"), which was there before'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from reconciler.ledger.ledger import Ledger
@@ -191,3 +192,26 @@ def test_a_ledger_restored_from_before_owns_nothing_and_says_so(make_route: Make
         assert ("is older than the last run here" in route.ledger.warning) is (_ == 0)
         route.converge(path)
         route.ledger.close()
+
+
+def test_what_somebody_makes_after_a_create_of_ours_was_lost_and_undone_is_recorded_only(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("contacts: [{external_id: '25', missing: create, name: Zoe}]\n")
+    route.box.faults.add("POST", "^/contacts$", drop="before", times=None)
+    assert one(route.converge(path)).status == "failed"
+    route.box.faults.clear()
+    meanwhile(route, "^/contacts$", {"contacts": [{"external_id": "25"}]})
+    assert one(route.converge(path)).reason == "existed already"
+    row = record(route, "contact/25")
+    assert row
+    assert not row.owned
+
+
+def test_what_we_made_is_ours_however_long_its_answer_took(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    body = {"type": "company", "id": "6762f0dd1bb69f9f00000aa1", "company_id": "6", "created_at": int(route.clock.now)}
+    route.box.faults.add("POST", "^/companies$", body=json.dumps(body).encode(), run=lambda: route.clock.sleep(30))
+    assert one(route.converge(route.manifest("companies: [{company_id: '6'}]\n"))).reason == ""
+    row = record(route, "company/6")
+    assert row
+    assert row.owned
