@@ -82,6 +82,13 @@ def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(make_rou
     assert not route.box.writes
 
 
+@pytest.mark.parametrize(("rows", "flag"), [(1, True), (0, False)])
+def test_a_flag_is_no_count_though_python_takes_it_for_one_that_fits(make_route: MakeRoute, rows: int, flag: bool) -> None:
+    route = make_route(CROWD)
+    route.between = counting(**{**PLAUSIBLE, "rows": rows, "total_count": flag})
+    assert {refusal.gate for refusal in plan_deletion(route, "tag").plan.refusals} == {"unknown"}
+
+
 @pytest.mark.parametrize("kind", GONE)
 def test_a_count_that_its_own_pages_deny_is_unknown(make_route: MakeRoute, kind: str) -> None:
     route = make_route(CROWD)

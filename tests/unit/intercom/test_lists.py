@@ -25,6 +25,7 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "a negative total": {"data": [], "total_count": -1},
     "no number": {"data": [], "total_count": "1"},
     "true": {"data": [], "total_count": True},
+    "false": {"data": [], "total_count": False},
     "a next page of no kind": {"data": [], "total_count": 0, "pages": {"next": 7}},
     "a next page without a cursor": {"data": [], "total_count": 0, "pages": {"next": {"page": 2}}},
     "has_more": {"data": [], "total_count": 0, "has_more": True},
