@@ -93,7 +93,9 @@ def test_a_flag_is_no_count_though_python_takes_it_for_one_that_fits(make_route:
 def test_a_count_that_its_own_pages_deny_is_unknown(make_route: MakeRoute, kind: str) -> None:
     route = make_route(CROWD)
     route.between = counting(total_count=1)
-    assert {refusal.gate for refusal in plan_deletion(route, kind).plan.refusals} == {"unknown"}
+    plan = plan_deletion(route, kind).plan
+    assert {refusal.gate for refusal in plan.refusals} == {"unknown"}
+    assert [change.people for change in plan.changes] == [None]
 
 
 @pytest.mark.parametrize("kind", GONE)
