@@ -170,6 +170,15 @@ def test_a_long_run_records_each_write_when_it_was_made(route: Route) -> None:
     assert changes(route.document(route.manifest(BOTH.replace("[vip, promo]\n", "[vip, promo, late]\n")))) == ["detach contact/25 tag/late"]
 
 
+def test_a_link_whose_answer_was_lost_is_ours_since_it_was_sent(route: Route) -> None:
+    late = BOTH.replace("[vip, promo]\n", "[vip, promo, late]\n")
+    route.box.faults.add("POST", "^/contacts/[^/]+/tags$", drop="after", times=None)
+    route.converge(route.manifest(late.replace("[vip, promo]", "[vip, promo, late]")))
+    route.box.faults.clear()
+    plan = route.document(route.manifest(late))
+    assert (changes(plan), touches(plan)) == (["detach contact/25 tag/late"], [])
+
+
 def test_a_company_link_goes_unless_the_ledger_lacks_runs(route: Route, postgres: Cluster) -> None:
     without = route.manifest(BOTH.replace("['6']", "[]"))
     assert changes(route.document(without)) == ["detach contact/25 company/6"]
