@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -176,7 +177,7 @@ def test_a_workspace_that_another_run_has_is_looked_at_again(fleet: FleetDesk, p
 
 @pytest.mark.parametrize(("keys", "cron"), [({}, {}), ({"nightly": "03:05"}, {NIGHTLY: "5 3 * * *"})])
 def test_a_worker_looks_for_drift_when_the_fleet_says_so(
-    fleet: FleetDesk, postgres: Cluster, keys: Mapping[str, str], cron: Mapping[str, str]
+    fleet: FleetDesk, postgres: Cluster, keys: Mapping[str, Any], cron: Mapping[str, str]
 ) -> None:
     fleet.add(1)
     fleet.fleet(engine="postgresql", manifest="name: fleet\ntags: [vip]\n", **keys)
