@@ -253,7 +253,9 @@ def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcom
             still.update(_carry_over(links, change, outcome, ids))
         else:
             still.update((change.address, path) for path in (outcome.fields if outcome else (field.path for field in change.fields)))
-    return Sides(ids, links.ends, still, policy, live.cut_lists)
+    # Of whoever is brought back nobody read a list: what is attached to them now is not all that they have.
+    unread = {(link, source) for link, source in links.own if source not in live.links.get(link, {})}
+    return Sides(ids, links.ends, still, policy, live.cut_lists | unread)
 
 
 def _carry_over(links: _Links, change: LinkChange, outcome: Outcome | None, ids: Mapping[Address, str]) -> Iterator[tuple[Address, str]]:

@@ -55,6 +55,12 @@ def leave_undecided(route: Route, written: str) -> None:
     route.converge(route.manifest(OURS + written.replace("'25'", "'26'")))
 
 
+def leave_in_the_archive(route: Route, written: str) -> None:
+    """What an archived contact has cannot be read, so the run that brings them back looks at no list of theirs."""
+    route.converge(route.manifest(f"{OURS}contacts: [{{external_id: '25', state: archived}}]\n"))
+    route.converge(route.manifest(OURS + written.replace("{external", "{state: present, external")))
+
+
 LEAVE = (
     leave_in_another_file,
     leave_as_free,
@@ -63,6 +69,7 @@ LEAVE = (
     leave_with_its_list,
     leave_with_its_entry,
     leave_undecided,
+    leave_in_the_archive,
 )
 
 
