@@ -248,7 +248,8 @@ class _Show:
         self.out.write(outcomes.summary(self.outcomes, time.monotonic() - self.began, color=self.out.color))
         if self.outcomes:
             self.out.write(f"Calls: {work.proposal.plan.calls} planned, {self.session.client.sent.total()} made.\n")
-        self.events.summary(self.outcomes, unproven=len(work.unproven), waiting=len(work.waiting))
+        refused = len({entry for refusal in work.refusals for entry in refusal.entries})
+        self.events.summary(self.outcomes, refused=refused, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
         annotate(left_open(replace(work.proposal.plan, notes=(*work.unproven, *work.waiting)), strict))
 

@@ -47,10 +47,10 @@ class Events:
         """Nothing was begun: the plan is another one now, and how it differs, as `diff --format json` says it."""
         self._write("stale", differences=differences)
 
-    def summary(self, outcomes: Iterable[Outcome], unproven: int = 0, waiting: int = 0) -> None:
-        """The run ended: how many changes ended how, and how much is left beside them."""
+    def summary(self, outcomes: Iterable[Outcome], **beside: int) -> None:
+        """The run ended: how many changes ended how, and how much is left `beside` them, by the word for it."""
         counts = dict(sorted(Counter(str(outcome.status) for outcome in outcomes).items()))
-        self._write("summary", counts=counts, **{name: number for name, number in (("unproven", unproven), ("waiting", waiting)) if number})
+        self._write("summary", counts=counts, **{word: number for word, number in beside.items() if number})
 
     def check(self) -> None:
         """Raise if something could not be written."""

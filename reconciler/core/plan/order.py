@@ -228,13 +228,16 @@ def without(steps: Sequence[Step], places: Iterable[int]) -> set[int]:
     return set(range(len(steps))) - out
 
 
-def find_concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
-    """The positions of the changes at some entries or of links to them, with all that need those. What would be deleted to free a value
-    for one of them stays too: it could not come back."""
-    about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}
+def find_concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> Mapping[int, Address]:
+    """The positions of the changes at some entries or of links to them, with all that need those, each with the first entry for which it
+    is here. What would be deleted to free a value for one of them stays too: it could not come back."""
+    about = {i: end for i, s in enumerate(steps) for end in (s.change.target, s.change.address) if end is not None and entries(end)}
     while True:
-        out = set(range(len(steps))) - without(steps, about)
-        spare = {n for i in out for n in steps[i].needs - out if _dies_for(steps[n].change, steps[i].change)}
+        out = dict(about)
+        for i, step in enumerate(steps):
+            if i not in out and (before := step.needs & out.keys()):
+                out[i] = out[min(before)]
+        spare = {n: out[i] for i in out for n in steps[i].needs - out.keys() if _dies_for(steps[n].change, steps[i].change)}
         if not spare:
             return out
         about |= spare

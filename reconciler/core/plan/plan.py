@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -12,9 +12,11 @@ from reconciler.core.compare.drift import Drift
 from reconciler.core.compare.ruled import governs
 from reconciler.core.compare.typed import find_time_paths
 from reconciler.core.model.address import Address, LinkName
-from reconciler.core.model.change import Action, Change
+from reconciler.core.model.change import Action, Change, LinkChange
+from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import WAITING, Workspace
 from reconciler.core.model.note import Note
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.question import Question
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan import order
@@ -23,6 +25,7 @@ from reconciler.core.plan.gates import BLINDING, People, check, count_affected
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.scope import EVERYTHING, Scope, is_named, is_within
+from reconciler.errors import Mark
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
 DOCUMENTED_WINDOW = 1667
@@ -195,13 +198,28 @@ def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
 
 
 def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
-    """The plan without the changes at some entries, links to them, and all that need those."""
+    """The plan without the changes at some refused entries, links to them, and all that need those, which is named."""
     out = order.find_concerned(plan.steps, entries)
     if not out:
         return plan
-    steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
+    waiting = [(plan.steps[i].change, out[i]) for i in sorted(out) if not entries(plan.steps[i].change.address)]
+    steps = order.keep(plan.steps, set(range(len(plan.steps))) - out.keys())
     jobs = compile_steps(comparison.kinds, steps, version, unsure(comparison.kinds, steps, comparison.live))
-    return replace(plan, steps=steps, jobs=jobs, losing=count_affected(comparison.kinds, [step.change for step in steps]))
+    losing = count_affected(comparison.kinds, [step.change for step in steps])
+    return replace(plan, steps=steps, jobs=jobs, losing=losing, notes=(*plan.notes, *_note_waiting(waiting, plan.workspace.app_id)))
+
+
+def _note_waiting(waiting: Sequence[tuple[Change, Address]], app_id: str) -> Iterator[Note]:
+    """A note at every entry of which something waits for refused ones. Whoever has to do with a refused tag only by a rule or a merge is
+    no entry of it."""
+    marks, causes = dict[Address, Mark](), defaultdict[Address, dict[str, None]](dict)
+    for change, entry in waiting:
+        if not (isinstance(change, LinkChange) and (change.by_rule or change.merges)):
+            marks.setdefault(change.address, change.mark)
+            causes[change.address][show_address(entry, app_id)] = None
+    for address, names in causes.items():
+        verb = "is" if len(names) == 1 else "are"
+        yield Note("withheld", f"waits for {join_words(names, 'and')}, which {verb} refused", address, marks[address])
 
 
 def count_blind(drift: Drift, refusals: Sequence[Refusal]) -> Drift:

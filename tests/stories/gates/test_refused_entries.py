@@ -105,30 +105,52 @@ DEPENDING = {
         "companies:\n- {company_id: '6', name: Blue, custom_attributes: {colour: red}, tags: [vip]}\n"
         "contacts:\n- {external_id: '1', companies: ['6'], tags: [vip]}\n",
         ["create tag/vip", "attach contact/1 tag/vip"],
+        {"contact/1": "waits for company/6, which is refused"},
     ),
     "a value that a refused entry gives up is not taken": (
         "contacts:\n- {external_id: '1', email: new@s.example, custom_attributes: {colour: red}}\n"
         "- {external_id: '2', email: wash@s.example}\n- {external_id: '3', tags: [vip]}\n",
         ["create tag/vip", "attach contact/3 tag/vip"],
+        {"contact/2": "waits for contact/1, which is refused"},
+    ),
+    "who has to do with several of them waits for all": (
+        "companies:\n- {company_id: '6', custom_attributes: {colour: red}}\n- {company_id: '7', custom_attributes: {colour: red}}\n"
+        "contacts:\n- {external_id: '2', companies: ['6', '7']}\n- {external_id: '3', tags: [vip]}\n",
+        ["create tag/vip", "attach contact/3 tag/vip"],
+        {"contact/2": "waits for company/6 and company/7, which are refused"},
     ),
     "who is missing under error is left out": (
         "contacts:\n- {external_id: nobody, missing: error, tags: [vip]}\n- {external_id: '3', tags: [vip]}\n",
         ["create tag/vip", "attach contact/3 tag/vip"],
+        {},
     ),
 }
 
 
-@pytest.mark.parametrize(("text", "left"), DEPENDING.values(), ids=list(DEPENDING))
-def test_what_depends_on_a_refused_entry_waits_with_it(desk: Desk, text: str, left: list[str]) -> None:
+@pytest.mark.parametrize(("text", "left", "waiting"), DEPENDING.values(), ids=list(DEPENDING))
+def test_what_depends_on_a_refused_entry_waits_with_it_and_is_named(
+    desk: Desk, text: str, left: list[str], waiting: dict[str, str]
+) -> None:
     people = [{"external_id": "1", "email": "wash@s.example"}, {"external_id": "2"}, {"external_id": "3"}]
     desk.seed(contacts=people, companies=[{"company_id": "6", "name": "Red"}])
     assert desk.plan(m=f"policy: {{refused_entries: hold}}\ntags: [vip]\n{text}") == 3
     planned = [" ".join(filter(None, (c["action"], c["address"], c["target"]))) for c in desk.saved()["changes"]]
     assert planned == left
+    assert {note["address"]: note["message"] for note in desk.saved()["notes"] if note["topic"] == "withheld"} == waiting
     assert desk("apply", "plan.json") == 5, desk.err
     assert f"{len(left)} applied" in desk.out
-    assert desk("apply", "m.yaml", "--auto-approve") == 5
-    assert "Apply: nothing to do." in desk.out
+    for _ in range(2):
+        assert desk("apply", "m.yaml", "--auto-approve") == 5
+        assert "Apply: nothing to do." in desk.out
+        assert all(f"{address}: {message}" in desk.out for address, message in waiting.items())
+
+
+def test_the_events_of_an_apply_under_hold_count_what_was_refused(desk: Desk) -> None:
+    desk.seed(**TWO)
+    for counts in ({"applied": 1}, {}):
+        assert desk("apply", "m.yaml", "--auto-approve", "--events", "events.ndjson", m=ONE_BAD % "hold") == 5
+        summary = json.loads((desk.folder / "events.ndjson").read_text().splitlines()[-1])
+        assert (summary["counts"], summary["refused"]) == (counts, 2)
 
 
 def test_an_entry_that_is_refused_since_the_plan_is_left_out_of_it_and_so_is_what_needs_it(desk: Desk) -> None:
