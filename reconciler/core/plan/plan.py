@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -13,6 +13,7 @@ from reconciler.core.compare.ruled import governs
 from reconciler.core.compare.typed import find_time_paths
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange
+from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import WAITING, Workspace
 from reconciler.core.model.note import Note
@@ -159,7 +160,8 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
     steps, cycles = order.arrange(kinds, difference.changes, live)
     scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = is_within(scope, steps, live)
-    refusals = check(_narrow(scope, comparison), steps, cycles)
+    part = _narrow(scope, comparison)
+    refusals = check(part, steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -169,7 +171,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         steps=steps,
         jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
         refusals=refusals,
-        notes=(*live.notes, *difference.notes, *left_out),
+        notes=(*part.live.notes, *part.difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
         times=frozenset(find_time_paths(kinds, manifest, live)),
@@ -181,20 +183,30 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
 
 
 def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
-    """The comparison without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
+    """The comparison without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to, and
+    without the notes on other entries than its globs admit, and what those are linked to."""
     if scope.whole and scope.entries is None:
         return comparison
-    manifest, app_id = comparison.manifest, comparison.live.workspace.app_id
-    addresses = {a for a in manifest.resources if is_named(scope, a, app_id) and (scope.entries is None or a in scope.entries)}
-    links = [lists for address in addresses for lists in manifest.resources[address].links.values()]
-    addresses |= {end for lists in links for end in (*lists.present, *lists.absent)}
+    manifest, live, difference = comparison.manifest, comparison.live, comparison.difference
+    named = {a for a in manifest.resources if is_named(scope, a, live.workspace.app_id)}
+    around = _with_ends(manifest, named)
+    addresses = around if scope.entries is None else _with_ends(manifest, named & scope.entries)
 
     def concerns(refusal: Refusal) -> bool:
         return not refusal.entries or not addresses.isdisjoint(refusal.entries)
 
-    live, difference = comparison.live, comparison.difference
-    live = replace(live, refusals=tuple(filter(concerns, live.refusals)))
-    return replace(comparison, live=live, difference=replace(difference, refusals=tuple(filter(concerns, difference.refusals))))
+    def tells(note: Note) -> bool:
+        return note.address in around or note.address not in manifest.resources
+
+    live = replace(live, refusals=tuple(filter(concerns, live.refusals)), notes=tuple(filter(tells, live.notes)))
+    refusals, notes = tuple(filter(concerns, difference.refusals)), tuple(filter(tells, difference.notes))
+    return replace(comparison, live=live, difference=replace(difference, refusals=refusals, notes=notes))
+
+
+def _with_ends(manifest: Manifest, entries: Set[Address]) -> Set[Address]:
+    """Some entries, and all that they are linked to."""
+    links = [lists for address in entries for lists in manifest.resources[address].links.values()]
+    return entries | frozenset(end for lists in links for end in (*lists.present, *lists.absent))
 
 
 def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:

@@ -119,6 +119,38 @@ def test_what_is_declared_and_not_done_now_is_no_success(desk: Desk, live: dict[
     assert desk.writes == []
 
 
+# A tag that only looks like a live one, a lead whose create was never answered, and what has nothing to do with them.
+ASIDE = (
+    "tags: ['a b', x]\ncontacts:\n- {email: lead@mail.example, role: lead, missing: create}\n"
+    "- {external_id: '1', tags: [x]}\n- {external_id: '2', tags: ['a b']}\n"
+)
+LEAD_ONLY, TAG_ONLY = ("contact/lead@mail.example",), ("tag/a b", "contact/2")
+SCOPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
+    "a target": (("tag/x",), (), True),
+    "a target and what it is linked to": (("contact/1",), (), True),
+    "all but these": ((), (*LEAD_ONLY, *TAG_ONLY), True),
+    "all but the tag and who is to have it": ((), TAG_ONLY, False),
+    "all but the lead": ((), LEAD_ONLY, False),
+    "the lead itself": (LEAD_ONLY, (), False),
+    "who is to have the tag": (("contact/2",), (), False),
+}
+
+
+@pytest.mark.parametrize(("target", "exclude", "done"), SCOPES.values(), ids=list(SCOPES))
+def test_what_is_held_back_or_unproven_outside_of_the_scope_is_no_business_of_a_plan(
+    desk: Desk, target: tuple[str, ...], exclude: tuple[str, ...], done: bool
+) -> None:
+    desk.seed(tags=["a\u00a0b"], contacts=[{"external_id": "1"}, {"external_id": "2"}])
+    desk.box.faults.add("POST", "^/contacts$", drop="before")
+    assert desk("apply", "m.yaml", "--auto-approve", m=ASIDE) == 5
+    scope = [word for option, globs in (("--target", target), ("--exclude", exclude)) for glob in globs for word in (option, glob)]
+    assert desk.plan(*scope) == (0 if done else 2)
+    assert any(said in desk.out for said in ("held back", "looks like")) is not done
+    for apply in (("apply", "m.yaml", "--auto-approve", *scope), ("apply", "plan.json")):
+        assert desk(*apply) == (0 if done else 5)
+        assert ("Unproven, or not done now" in desk.out) is not done
+
+
 def test_a_note_is_a_note(desk: Desk) -> None:
     desk.seed(tags=["vip"], contacts=[{"external_id": "1", "tags": ["vip"]}])
     people = "[{external_id: '1', tags: []}, {external_id: nobody, tags: [vip]}]"
