@@ -11,7 +11,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.kinds import Kinds, join_words
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import field_at, live_value
@@ -186,7 +186,7 @@ class Performer:
             raise _End(Status.FAILED, text, error.request_id, stranger)
 
         if archived and not change.returns:
-            fail(f"an archived {kind.name} (id {live_id}) has this identity; write `state: present` to bring it back")
+            fail(self._say_archived(kind, change, live_id))
         other = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
         if archived and self.is_stranger(change.address, live_id):
             once = "it was brought back from the archive once to see that, and is left alone now"
@@ -207,6 +207,20 @@ class Performer:
             missing += proof.missing
         reason = "brought back from the archive" if archived else "existed already"
         return replace(_outcome(job, change, replace(proof, missing=missing), reason), met=True)
+
+    def _say_archived(self, kind: Kind, change: ThingChange, live_id: str) -> str:
+        """Who in the archive is in the way of a create. The 409 does not say by which value, and nobody in the archive can be read."""
+        resource, who = self.resources[change.address], f"an archived {kind.name} (id {live_id})"
+        values = resource.fields
+        others = [name for name in kind.identity if name != resource.by and values.get(name) is not None and kind.fields[name].moves]
+        if not others:
+            return f"{who} has this identity; write `state: present` to bring it back"
+        names = join_words(others, "or")
+        now = f"write another {names} here, or let that one go by hand: bring it back and change it, or delete it for good"
+        if self.is_stranger(change.address, live_id):
+            return f"{who} holds the {names} of this entry, and an earlier run saw that it is somebody else; {now}"
+        held = f"{who} holds the {join_words([resource.by, *others], 'or')} of this entry, and Intercom does not say which"
+        return f"{held}; if it is somebody else, {now}; if it is the one meant, write `state: present`"
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
         assert kind.archive is not None

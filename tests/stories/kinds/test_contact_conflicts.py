@@ -32,6 +32,21 @@ def test_409_with_an_archived_one_stops_where_nobody_wrote_state_present(make_ro
     assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
+def test_409_with_an_archived_one_who_may_hold_only_the_e_mail_is_not_said_to_be_the_one_who_is_meant(make_route: MakeRoute) -> None:
+    """The 409 does not say by which value; to follow a wrong hint would wake a stranger."""
+    route = make_route(STRANGER, ledger=True)
+    path = route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]})
+    who, now = f"an archived contact (id {contact(route.box, email='zoe@x.example')['id']})", "write another email here, or let that one go"
+    outcome = one(route.converge(path), "create")
+    assert outcome.reason.startswith(f"{who} holds the external_id or email of this entry, and Intercom does not say which")
+    assert f"; if it is somebody else, {now} by hand" in outcome.reason
+    assert outcome.reason.endswith("; if it is the one meant, write `state: present`")
+    route.converge(route.manifest(TAKES, "other.yaml"))
+    outcome = one(route.converge(path), "create")
+    assert outcome.reason.startswith(f"{who} holds the email of this entry, and an earlier run saw that it is somebody else; {now}")
+    assert "state: present" not in outcome.reason
+
+
 def test_409_that_matched_by_e_mail_is_not_the_external_id_that_is_meant(make_route: MakeRoute) -> None:
     route = _blind(make_route, {"contacts": [{"email": "zoe@x.example", "name": "Zoe"}]})
     outcome = one(
