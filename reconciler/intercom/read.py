@@ -81,7 +81,7 @@ class Reader:
         """How many things the listing of a kind says that there are."""
         assert kind.listing is not None
         request = routes.request(kind.listing.route, {}, query=(("per_page", "1"),))
-        total = totals.count(self.client.send(request).body)
+        total = totals.base(self.client.send(request).body)
         if total is None:
             raise routes.bad(self.client, request, "the answer has no total_count that can be believed")
         return total

@@ -35,6 +35,16 @@ def count(body: Body) -> int | None:
     return total if total is not None and total >= least(body, number) else None
 
 
+def base(body: Body) -> int | None:
+    """The number of things of which a limit takes its per cent, by an answer of the first page: of more things more may be deleted, so it
+    shows one where there are some, and its pages have room for all. None where it counts none, or contradicts itself."""
+    total, pages = count(body), body.get("pages")
+    if not total:
+        return total
+    last, per_page = (whole(pages.get(name)) for name in ("total_pages", "per_page")) if isinstance(pages, Mapping) else (None, None)
+    return total if rows(body) and (not last or not per_page or total <= last * per_page) else None
+
+
 def least(body: Body, number: int) -> int:
     """The least number of things that there are, by what an answer shows and by its pages: all of these but the last one are full."""
     pages = body.get("pages")

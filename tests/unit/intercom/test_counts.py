@@ -13,7 +13,7 @@ import pytest
 from reconciler.core.model.outcome import Status
 from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.work import Proposal
-from reconciler.errors import Refused
+from reconciler.errors import IntercomError, Refused
 from reconciler.manifest.rules import read_approvals
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
@@ -96,6 +96,16 @@ def test_a_count_that_its_own_pages_deny_is_unknown(make_route: MakeRoute, kind:
     plan = plan_deletion(route, kind).plan
     assert {refusal.gate for refusal in plan.refusals} == {"unknown"}
     assert [change.people for change in plan.changes] == [None]
+
+
+@pytest.mark.parametrize("lie", [{"total_count": 10**6}, {"total_count": 1000, "data": [], "pages": None}], ids=["its pages", "no row"])
+def test_a_share_is_taken_of_no_more_than_all_of_an_answer_says(make_route: MakeRoute, lie: dict[str, Any]) -> None:
+    route = make_route({"contacts": [{"external_id": str(n)} for n in range(30)]})
+    gone = [{"external_id": str(n), "state": "absent"} for n in range(6)]
+    path = route.manifest({"policy": {"limits": {"contact_deletes": "10%"}}, "contacts": gone})
+    route.between = lambda app: Liar(app, lambda asked, body: {**body, **lie} if asked == "GET /contacts?per_page=1" else body)
+    with pytest.raises(IntercomError, match="GET .*/contacts: the answer has no total_count that can be believed"):
+        route.planned(path)
 
 
 @pytest.mark.parametrize("kind", GONE)

@@ -18,7 +18,6 @@ PIECES = st.sampled_from(("a", "b", "ab", "/", *WILD))
 @settings(max_examples=times(200))
 @given(st.lists(PIECES, max_size=8), st.text("ab/*", max_size=9))
 def test_a_glob_matches_what_its_signs_stand_for(pieces: list[str], name: str) -> None:
-    # Two stars that meet are one sign.
     glob = "".join(pieces)
     plain = "".join(WILD.get(part, part) for part in re.findall(r"\\\*|\*\*|.", glob))
     assert globs.matches([glob], [name]) is (name == glob or re.fullmatch(plain, name) is not None)
