@@ -108,7 +108,9 @@ def _find_meant(session: Session, manifest: Manifest, address_asked: Address) ->
     if live is None:
         return find_entry(kind, manifest, names, by_fields=True) or address_asked, None
     names_of_live = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
-    return find_entry(kind, manifest, names_of_live) or live.address, live
+    # So is the entry found that only says such a name, of a thing that it means otherwise: a plan takes nothing from what it mentions.
+    by_fields = find_entry(kind, manifest, names_of_live, by_fields=True) if not kind.person else None
+    return find_entry(kind, manifest, names_of_live) or by_fields or live.address, live
 
 
 def _names_in(kind: Kind, address: Address) -> Names:

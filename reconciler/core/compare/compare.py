@@ -11,6 +11,7 @@ from reconciler.core.compare.diff import diff
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.hints import LAG
 from reconciler.core.compare.lasting import find_resembling
+from reconciler.core.compare.mentioned import spare_mentioned
 from reconciler.core.compare.orphan import count_foreign, find_left, find_orphans
 from reconciler.core.compare.typed import settle_types
 from reconciler.core.model.address import Address
@@ -40,7 +41,7 @@ def compare(
     manifest, type_refusals = settle_types(kinds, manifest, live)
     live = replace(live, refusals=(*live.refusals, *type_refusals))
     live = _withhold_lost_creates(kinds, now, manifest, live, recorded)
-    difference = diff(kinds, manifest, live, recorded, now)
+    live, difference = spare_mentioned(kinds, manifest, live, recorded, diff(kinds, manifest, live, recorded, now))
     orphans = find_orphans(kinds, manifest, live, recorded, whole=whole)
     twins, alike = find_resembling(kinds, manifest, live, {note.address for note in orphans.notes})
     lost_notes = _note_lost_ends(kinds, now, manifest, live, recorded)
@@ -48,7 +49,7 @@ def compare(
         difference.notes, {live.things[kind][i].address for kind, i in orphans.things if i in live.things.get(kind, {})}, lost_notes
     )
     notes += [*lost_notes, *orphans.notes, *_note_other_names(recorded, live), *alike]
-    difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *orphans.changes))
+    difference = replace(difference, notes=tuple(dict.fromkeys(notes)), changes=(*difference.changes, *orphans.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)

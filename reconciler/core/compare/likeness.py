@@ -98,6 +98,7 @@ def _list_left(
     """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
     things, live_ids = live.things.get(kind.name, {}), set(live.pairs.values())
     recorded_ids = {record.id for record in list_undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
+    live_ids |= {live_id for name, live_id in live.mentioned if name == kind.name}
     ids = {live_id for live_id in (*deletions, *recorded_ids) if live_id in things and live_id not in live_ids}
     return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.compare.mentioned import note_spared
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address, LinkName, id_in
 from reconciler.core.model.attempt import Place
@@ -51,6 +52,7 @@ def find_orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Rec
     for record in sorted(records, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
             draft.consider(record)
+    draft.notes += note_spared(live, (record.name for record in records))
     draft.note_renamed()
     for kind in kinds:
         draft.sweep(kind)
@@ -63,7 +65,7 @@ class _Draft:
     def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, whole: bool) -> None:
         self.kinds = kinds
         self.manifest, self.live, self.recorded, self.whole = manifest, live, recorded, whole
-        self.declared = {(address.kind, live_id) for address, live_id in live.pairs.items()}
+        self.declared = {*live.mentioned, *((address.kind, live_id) for address, live_id in live.pairs.items())}
         # What other names have linked, whether they came to record it or not.
         link_origins = (
             (kinds.links.get(LinkName(kind, field)), end, name) for (kind, _, field, end), name in recorded.link_origins.items()

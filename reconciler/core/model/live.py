@@ -13,6 +13,7 @@ from reconciler.core.model.question import Question
 from reconciler.core.model.quick import quick
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.rule import Membership
+from reconciler.errors import Mark
 
 
 @quick
@@ -64,6 +65,8 @@ class Snapshot:
     withheld: frozenset[Address] = frozenset()
     # Live things (kind and id) that those may mean: no link to them is taken away.
     doubtful: frozenset[tuple[str, str]] = frozenset()
+    # Live things (kind and id) that entries mention with which nothing is done, each with the place of one: they count as declared.
+    mentioned: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
     # Addresses whose live thing is one that theirs was merged into.
     merged: frozenset[Address] = frozenset()
     # Things that show only some of their links: the kind of link and the id.

@@ -1,0 +1,96 @@
+"""Mentioned: the live things that an entry speaks of with which nothing is done. Whatever it means, none of them loses anything. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.core.compare.draft import Difference
+from reconciler.core.compare.index import Index, Name, read_key
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import LOSING, Change, LinkChange
+from reconciler.core.model.desired import Manifest, Resource, group_by_kind
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.record import Thing
+from reconciler.core.model.recorded import Recorded
+from reconciler.errors import Mark
+
+
+def spare_mentioned(
+    kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, difference: Difference
+) -> tuple[Snapshot, Difference]:
+    """The live side with what refused and withheld entries mention, and the difference without what would take anything from that.
+
+    What is planned at such an entry itself is left out with it, by whoever leaves it out.
+    """
+    refusals = (*live.refusals, *difference.refusals)
+    entries = {*live.withheld, *(entry for refusal in refusals for entry in refusal.entries)} & manifest.resources.keys()
+    if not entries:
+        return live, difference
+    mentioned = _find_mentioned(kinds, [manifest.resources[address] for address in sorted(entries)], live, recorded)
+    changes, spared = list[Change](), set[Thing]()
+    for change in difference.changes:
+        things = _list_things(change) & mentioned.keys() if change.action in LOSING and entries.isdisjoint(_list_ends(change)) else ()
+        spared.update(things)
+        changes += [] if things else [change]
+    live = replace(live, mentioned=mentioned)
+    return live, replace(difference, changes=tuple(changes), notes=(*difference.notes, *note_spared(live, sorted(spared))))
+
+
+def note_spared(live: Snapshot, names: Iterable[Thing]) -> Iterator[Note]:
+    """Notes on mentioned things that would lose something else, or be lost."""
+    for kind, live_id in names:
+        if (mark := live.mentioned.get((kind, live_id))) and (thing := live.things.get(kind, {}).get(live_id)):
+            text = f"the entry at {mark} mentions it (id {live_id}), and nothing is done with that entry: it stays, and keeps what it has"
+            yield Note("withheld", text, thing.address)
+
+
+def _list_things(change: Change) -> set[Thing]:
+    """The live things that a change is about."""
+    things = {(change.address.kind, change.id or "")}
+    return things | {(change.target.kind, change.target_id or "")} if isinstance(change, LinkChange) else things
+
+
+def _list_ends(change: Change) -> Collection[Address]:
+    return (change.address, change.target) if change.target else (change.address,)
+
+
+def _find_mentioned(kinds: Kinds, resources: Sequence[Resource], live: Snapshot, recorded: Recorded) -> Mapping[Thing, Mark]:
+    """The live things that entries mention, each with the place of the first that does: by an id, by a name that is written or was the
+    thing's before, or by what is on record of the entry; with all that looks like one of these names."""
+    marks: dict[Thing, Mark] = {}
+    for name, group in group_by_kind(resources).items():
+        kind = kinds[name]
+        things = live.things.get(name, {})
+        index, looks = Index(kind, things.values()), _group_by_look(kind, things.values())
+        for resource in group:
+            record = recorded.at(resource.address)
+            ids = {live.pairs.get(resource.address), record.id if record else None}
+            for by, key in _list_names(kind, resource):
+                ids |= {thing.id for thing in index.get((by, kind.identity[by].fold(key)))}
+                visible = kind.identity[by].visible
+                ids |= looks[by, visible(key)] if visible else set()
+            for live_id in filter(None, ids):
+                marks.setdefault((name, live_id), resource.mark)
+    return marks
+
+
+def _list_names(kind: Kind, resource: Resource) -> Iterator[Name]:
+    """The names that an entry writes of its thing, now and before."""
+    yield resource.by, resource.key
+    yield from resource.former
+    yield from ((by, str(value)) for by in kind.identity if (value := resource.fields.get(by)))
+
+
+def _group_by_look(kind: Kind, things: Collection[Live]) -> Mapping[Name, set[str]]:
+    """The ids of live things by the form in which names that differ only invisibly are one."""
+    ids: dict[Name, set[str]] = defaultdict(set)
+    for identity in kind.identities:
+        for thing in things if identity.visible else ():
+            if identity.visible and (key := read_key(thing, identity)) is not None:
+                ids[identity.field, identity.visible(key)].add(thing.id)
+    return ids
