@@ -90,7 +90,7 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
     from reconciler.intercom.uses import uses_of_each
 
     changes = comparison.difference.changes
-    pairs = tuple(find_pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
+    pairs = tuple(find_pairs(comparison, changes, changes))
     staying = {pair.old.id: pair.kind for pair in pairs if not pair.deletion}
     return tuple(note_renames(pairs, uses_of_each(session.client, staying)))
 

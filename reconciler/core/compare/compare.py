@@ -11,6 +11,7 @@ from reconciler.core.compare.diff import diff
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.hints import LAG
 from reconciler.core.compare.lasting import find_resembling
+from reconciler.core.compare.likeness import spare_members
 from reconciler.core.compare.mentioned import spare_mentioned
 from reconciler.core.compare.orphan import count_foreign, find_left, find_orphans
 from reconciler.core.compare.typed import settle_types
@@ -54,7 +55,7 @@ def compare(
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)
     difference = replace(difference, changes=tuple(_add_remark(recorded, change) for change in difference.changes))
-    return Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded)
+    return spare_members(Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded))
 
 
 def _drop_repeated(notes: Sequence[Note], orphaned: set[Address], lost_notes: Sequence[Note]) -> list[Note]:

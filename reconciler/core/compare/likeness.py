@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import IntEnum
 from typing import Any
 
-from reconciler.core.model.address import Address, LinkName
+from reconciler.core.compare.arrivals import Arrival, Getter, find_arrivals, read_getters
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -42,50 +44,75 @@ class Pair:
     # What goes, or is left behind.
     old: Live
     # What is new.
-    new: ThingChange
+    new: Arrival
     # The deletion of the old one, where the plan has it.
     deletion: ThingChange | None
-    # How many get the new one.
-    getting: int
+    # Who gets the new one, or is to get it.
+    getters: Set[Getter]
     # How many of these have the old one.
     common: int
     # Whether the ledger knows the new name as one that the old thing had.
     once: bool
+    # Whether something live has the new name, so that the old one cannot be renamed to it.
+    is_live: bool
 
     def is_used(self, uses: Sequence[Use]) -> bool:
         """Whether somebody has the old one, or nobody can say that nobody has."""
         return not uses or any(use.number is None or use.number > 0 for use in uses)
 
 
-def find_pairs(
-    kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
-) -> Iterator[Pair]:
+def find_pairs(comparison: Comparison, changes: Sequence[Change], arriving: Sequence[Change]) -> Iterator[Pair]:
     """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
 
     `arriving` are all changes, also those that the plan leaves out: what comes later is no less the new name of what goes now.
     """
-    coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
-    getting = _read_getters(arriving) if coming else {}
-    for kind in (kind for kind in kinds if not kind.person):
-        deletions = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, manifest)}
-        new = [change for change in coming if change.address.kind == kind.name]
-        candidates = _list_left(kind, manifest, live, recorded, deletions) if new else []
-        closely = len(new) * len(candidates) <= PAIRS
-        things, traits = {old.id: old for old in candidates}, {} if closely else _read_traits(kind, candidates, recorded)
-        for change in new:
-            getters = getting.get(change.address, frozenset())
-            counts = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
-            near = things.keys() if closely else things.keys() & (counts.keys() | _find_common(kind, change, traits, recorded))
-            rows = [(_measure_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
-            rows = [
-                (max(likeness, Likeness.SHARED if getters and counts[old.id] >= SHARED * len(getters) else 0), old)
-                for likeness, old in rows
-            ]
-            best = max((likeness for likeness, _ in rows), default=0)
-            # What is surely like one is not asked of all that have some members in common with it.
-            for likeness, old in rows:
-                if likeness and (likeness == best or best <= Likeness.SHARED):
-                    yield Pair(kind, old, change, deletions.get(old.id), len(getters), counts[old.id], likeness is Likeness.ONCE)
+    arrivals = find_arrivals(comparison, arriving)
+    left: list[tuple[Kind, Mapping[str | None, ThingChange], Sequence[Live]]] = []
+    for kind in (kind for kind in comparison.kinds if not kind.person and arrivals.get(kind.name)):
+        deletions = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, comparison.manifest)}
+        if candidates := _list_left(kind, comparison.manifest, comparison.live, comparison.recorded, deletions):
+            left.append((kind, deletions, candidates))
+    unmade = [new.address for kind, _, _ in left for new in arrivals[kind.name] if not new.creation]
+    getters = read_getters(comparison, arriving, unmade) if left else {}
+    for kind, going, olds in left:
+        for new, old, likeness, common in _list_alike(kind, comparison, arrivals[kind.name], olds, getters):
+            of = getters.get(new.address, frozenset())
+            yield Pair(kind, old, new, going.get(old.id), of, common, likeness is Likeness.ONCE, _is_live(kind, comparison, new))
+
+
+def _is_live(kind: Kind, comparison: Comparison, new: Arrival) -> bool:
+    """Whether something live has a new name."""
+    fold, things = kind.identities[0].fold, comparison.live.things.get(kind.name, {}).values()
+    return new.address in comparison.live.pairs or (not new.creation and any(fold(t.key) == fold(new.address.key) for t in things))
+
+
+def _list_alike(
+    kind: Kind, comparison: Comparison, coming: Sequence[Arrival], candidates: Sequence[Live], getters: Mapping[Address, Set[Getter]]
+) -> Iterator[tuple[Arrival, Live, int, int]]:
+    """What is new with what it is most like of what is left, how much, and how many have both."""
+    recorded, links = comparison.recorded, comparison.live.links
+    closely = len(coming) * len(candidates) <= PAIRS
+    things, traits = {old.id: old for old in candidates}, {} if closely else _read_traits(kind, candidates, recorded)
+    for new in coming:
+        of = getters.get(new.address, frozenset())
+        counts = Counter(end for link, source in of for end in links.get(link, {}).get(source, ()))
+        near = things.keys() if closely else things.keys() & (counts.keys() | _find_common(kind, new, traits, recorded))
+        rows = [(_measure_likeness(kind, things[live_id], new, recorded, closely), things[live_id]) for live_id in sorted(near)]
+        rows = [(max(likeness, Likeness.SHARED if of and counts[old.id] >= SHARED * len(of) else 0), old) for likeness, old in rows]
+        best = max((likeness for likeness, _ in rows), default=0)
+        # What is surely like one is not asked of all that have some members in common with it.
+        yield from ((new, old, n, counts[old.id]) for n, old in rows if n and (n == best or best <= Likeness.SHARED))
+
+
+def spare_members(comparison: Comparison) -> Comparison:
+    """The comparison in which nobody loses what may have another name now, and who has that is to get is held back."""
+    changes = comparison.difference.changes
+    if not (comparison.live.withheld or comparison.refused_entries) or not any(c.action is Action.DETACH for c in changes):
+        return comparison
+    pairs = [pair for pair in find_pairs(comparison, changes, changes) if pair.new.held]
+    kept = {(link, source, pair.old.id) for pair in pairs for link, source in pair.getters}
+    rest = (c for c in changes if not (isinstance(c, LinkChange) and c.action is Action.DETACH and (c.link, c.id, c.target_id) in kept))
+    return replace(comparison, difference=replace(comparison.difference, changes=tuple(rest))) if kept else comparison
 
 
 def _is_pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
@@ -111,15 +138,6 @@ def list_undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[
     addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)
     names = {recorded.digests.thing(recorded.app_id, address) for address in addresses}
     return [record for record in records if record.thing not in names]
-
-
-def _read_getters(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
-    """Who gets which thing, by the kind of link and live id."""
-    getters: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
-    for change in changes:
-        if isinstance(change, LinkChange) and change.action is Action.ATTACH and change.id:
-            getters[change.target].add((change.link, change.id))
-    return getters
 
 
 class Likeness(IntEnum):
@@ -153,7 +171,7 @@ def _read_traits(kind: Kind, things: Sequence[Live], recorded: Recorded) -> Mapp
     return ids
 
 
-def _find_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
+def _find_common(kind: Kind, new: Arrival, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
     """The ids of what is left that has a trait in common with what is new."""
     former = recorded.digests.thing(recorded.app_id, new.address)
     values = (
@@ -166,7 +184,7 @@ def _list_telling(kind: Kind) -> Sequence[str]:
     return [name for name, field in kind.fields.items() if field.telling]
 
 
-def _measure_likeness(kind: Kind, old: Live, new: ThingChange, recorded: Recorded, closely: bool) -> int:
+def _measure_likeness(kind: Kind, old: Live, new: Arrival, recorded: Recorded, closely: bool) -> int:
     if recorded.had(old.kind, old.id, new.address):
         return Likeness.ONCE
     telling = [field for field in new.fields if field.path in _list_telling(kind) and field.after]
@@ -262,7 +280,8 @@ def refuse_renames(pairs: Sequence[Pair]) -> Iterator[Refusal]:
     for pair in pairs:
         if pair.deletion and (pair.common or pair.is_used(pair.deletion.uses)):
             text = f"{pair.new.mark}: {ask_rename(pair, pair.deletion.uses)}; if it is meant as it stands, approve"
-            yield Refusal("rename", text, changes=(pair.deletion, pair.new), entries=(pair.new.address, pair.deletion.address))
+            changes = (pair.deletion, pair.new.creation) if pair.new.creation else (pair.deletion,)
+            yield Refusal("rename", text, changes=changes, entries=(pair.new.address, pair.deletion.address))
 
 
 def note_renames(pairs: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
@@ -270,29 +289,40 @@ def note_renames(pairs: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> It
     for pair in pairs:
         own = pair.deletion.uses if pair.deletion else uses.get(pair.old.id, ())
         if not pair.deletion or not (pair.common or pair.is_used(own)):
-            yield Note("renamed", ask_rename(pair, own), pair.new.address, pair.new.mark)
+            spared = "; those who are to get it keep the old one until then" if pair.new.held and pair.common else ""
+            yield Note("renamed", ask_rename(pair, own) + spared, pair.new.address, pair.new.mark)
 
 
 def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
     """The question, why it is asked, and the ways to answer it."""
     old, by = pair.old.key, pair.kind.identities[0].field
     state = "goes" if pair.deletion else "is no longer declared"
-    text = f"{pair.new.address.key!r} is new and {old!r} (id {pair.old.id}) {state}: this looks like a rename"
+    new = f"{pair.new.address.key!r} is new and {'held back, and ' if pair.new.held else ''}"
+    text = f"{new}{old!r} (id {pair.old.id}) {state}: this looks like a rename"
     why = [f"{pair.old.kind} {old!r} had that name before"] if pair.once else []
-    why += [f"{pair.common} of the {pair.getting} who get the new one have the old one"] if pair.common else []
+    why += [f"{pair.common} of the {len(pair.getters)} who get the new one have the old one"] if pair.common else []
     text = f"{text} ({'; '.join(why)})" if why else text
     end = "archived" if pair.kind.delete is None else "absent"
     tombstone = f"`{{{by}: {as_yaml(old)}, state: {end}}}`"
     users = _say_uses(uses)
     if pair.kind.rename:
         consequence = f", or its {users} {'lose it' if pair.deletion else 'stay with the old one'}" if users else ""
-        return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{consequence}; if they are two, write the tombstone {tombstone}"
+        return f"{text}; {_say_how(pair)}{consequence}; if they are two, write the tombstone {tombstone}"
     text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
     if users:
         text += f"; its {users} {'lose it' if pair.deletion else 'stay with the old one, but for those that are moved'}"
     if pair.kind.loss.bound:
         text += f"; {pair.kind.loss.bound} {'are lost with it' if pair.deletion else 'stay with it'}"
     return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
+
+
+def _say_how(pair: Pair) -> str:
+    """How the old one becomes the new one: by a new name, unless something live has that already."""
+    old, merge = as_yaml(pair.old.key), pair.kind.merge
+    if not pair.is_live:
+        return f"write `renamed_from: {old}` on the new one"
+    way = f"write `{merge.key}: {old}` on the new one to move those who have the old one" if merge else "move by hand who has the old one"
+    return f"that name is live already, so nothing can be renamed to it: {way}"
 
 
 def _say_uses(uses: Sequence[Use]) -> str:

@@ -60,7 +60,7 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     refusals += check_handover(comparison.recorded)
     refusals += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    refusals += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
+    refusals += refuse_renames(tuple(find_pairs(comparison, changes, tuple(arriving))))
     refusals += _refuse_used(manifest, changes)
     whole, entries = [*list_stopping(refusals, manifest.policy)], list_held(refusals, manifest.policy)
     if entries:

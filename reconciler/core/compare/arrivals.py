@@ -1,0 +1,82 @@
+"""What is new in a manifest, and so may be something older under another name. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.errors import Mark
+
+Getter = tuple[LinkName, str]
+"""Who gets something: the kind of the link to it, and a live id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A declared thing that is new."""
+
+    # What it is called,
+    address: Address
+    # and where.
+    mark: Mark
+    # What it is declared to be.
+    fields: tuple[FieldChange, ...]
+    # Its create; None where none is planned.
+    creation: ThingChange | None
+    # Whether it is held back or refused, so that nobody gets it now.
+    held: bool
+
+
+def find_arrivals(comparison: Comparison, arriving: Sequence[Change]) -> Mapping[str, Sequence[Arrival]]:
+    """What is new, by its kind: what the plan creates, and what is held back or refused and never was recorded."""
+    creations = {c.address: c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE}
+    held = comparison.live.withheld | comparison.refused_entries
+    rest = [address for address in sorted(held - creations.keys()) if _is_new(comparison, address)]
+    arrivals: dict[str, list[Arrival]] = defaultdict(list)
+    for address in (*creations, *rest):
+        creation = creations.get(address)
+        mark, fields = (creation.mark, creation.fields) if creation else _read_entry(comparison, address)
+        arrivals[address.kind].append(Arrival(address, mark, fields, creation, address in held))
+    return arrivals
+
+
+def _is_new(comparison: Comparison, address: Address) -> bool:
+    """Whether a declared thing is to be there and was never recorded, by its name or by its id."""
+    resource, recorded = comparison.manifest.resources.get(address), comparison.recorded
+    if resource is None or resource.is_gone or address.kind in comparison.kinds.persons:
+        return False
+    if recorded.of(address.kind, comparison.live.pairs.get(address)):
+        return False
+    return recorded.at(address) is None
+
+
+def _read_entry(comparison: Comparison, address: Address) -> tuple[Mark, tuple[FieldChange, ...]]:
+    """Where something is declared, and to be what, as its create would say."""
+    resource = comparison.manifest.resources[address]
+    return resource.mark, tuple(FieldChange(path, None, value) for path, value in resource.fields.items())
+
+
+def read_getters(comparison: Comparison, arriving: Sequence[Change], addresses: Collection[Address]) -> Mapping[Address, Set[Getter]]:
+    """Who gets which thing in this plan; and who is to get one of these, of which the plan makes nothing."""
+    getters: dict[Address, set[Getter]] = defaultdict(set)
+    for change in arriving:
+        if isinstance(change, LinkChange) and change.action is Action.ATTACH and change.id:
+            getters[change.target].add((change.link, change.id))
+    for address, getter in _list_written(comparison, frozenset(addresses)) if addresses else ():
+        getters[address].add(getter)
+    return getters
+
+
+def _list_written(comparison: Comparison, addresses: Set[Address]) -> Iterator[tuple[Address, Getter]]:
+    """Who is declared to have one of these things, as far as they are live."""
+    pairs = comparison.live.pairs
+    for resource in comparison.manifest.resources.values():
+        for field, lists in resource.links.items():
+            live_id = None if addresses.isdisjoint(lists.present) else pairs.get(resource.address)
+            if live_id and not resource.is_gone:
+                name = LinkName(resource.address.kind, field)
+                yield from ((address, (name, live_id)) for address in addresses & lists.present.keys())

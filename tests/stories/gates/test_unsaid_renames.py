@@ -1,0 +1,120 @@
+"""Renames that nobody declared: while nobody said whether something new is what goes, nobody loses what goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.desk.desk import Desk
+
+APPLY = ("apply", "m.yaml", "--auto-approve")
+LINKS = "policy: {links: owned}\n"
+OWNED = "policy: {links: owned, prune: {tags: owned, companies: owned}}\n"
+HOLD = OWNED.replace("}}\n", "}, refused_entries: hold}\n")
+# What the manifest calls `platinum x` looks like this, so that nothing is done with it.
+LOOKALIKE = "platinum\u00a0x"
+
+
+def people(tag: str, number: int = 3, field: str = "tags") -> str:
+    return "contacts:\n" + "".join(f"- {{external_id: '{n}', {field}: [{tag}]}}\n" for n in range(number))
+
+
+def crowd(desk: Desk, number: int = 3) -> None:
+    desk.seed(contacts=[{"external_id": str(n)} for n in range(number)])
+
+
+def live(desk: Desk, kind: str, name: str) -> set[Any]:
+    return {doc[name] for doc in desk.box.ws.store.table(kind).docs.values()}
+
+
+def count_members(desk: Desk, tag: str) -> int:
+    tag_id = desk.id("tag", name=tag)
+    return sum(tag_id in doc["tags"] for doc in desk.box.ws.store.table("contact").docs.values())
+
+
+def drop(desk: Desk, tag: str) -> None:
+    """Somebody deletes a tag that nobody has."""
+    desk.box.ws.store.drop("tag", desk.id("tag", name=tag))
+
+
+# ---- what is held back or refused
+@pytest.mark.parametrize("policy", [OWNED, HOLD])
+def test_the_old_tag_is_not_pruned_while_the_new_one_is_held_back(desk: Desk, policy: str) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=OWNED + "tags: [gold, keep]\n" + people("gold")) == 0
+    desk.seed(tags=[LOOKALIKE])
+    assert desk.plan(m=policy + "tags: ['platinum x', keep]\n" + people("'platinum x'")) == 3
+    assert desk.gates() == ["rename"]
+    assert desk(*APPLY) == (5 if policy == HOLD else 3)
+    assert live(desk, "tag", "name") == {"gold", "keep", LOOKALIKE}
+    assert count_members(desk, "gold") == 3
+    assert "'platinum x' is new and held back, and 'gold'" in desk.err + desk.out
+    assert "write `renamed_from: gold` on the new one" in desk.err + desk.out
+    assert "`{name: gold, state: absent}`" in desk.err + desk.out
+    assert desk(*APPLY, "--approve", desk.word()) == 5
+    assert live(desk, "tag", "name") == {"keep", LOOKALIKE}
+
+
+def test_nobody_loses_the_old_tag_while_the_new_one_is_held_back_and_nothing_is_pruned(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=LINKS + "tags: [gold, keep]\n" + people("gold")) == 0
+    desk.seed(tags=[LOOKALIKE])
+    assert desk(*APPLY, m=LINKS + "tags: ['platinum x', keep]\n" + people("'platinum x'")) == 5
+    assert count_members(desk, "gold") == 3
+    assert "those who are to get it keep the old one until then" in desk.out
+    drop(desk, LOOKALIKE)
+    assert desk(*APPLY) == 0
+    assert count_members(desk, "gold") == 0
+    assert count_members(desk, "platinum x") == 3
+
+
+def test_who_is_to_get_nothing_new_loses_the_old_tag_while_the_new_one_is_held_back(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=LINKS + "tags: [gold, keep]\n" + people("gold")) == 0
+    desk.seed(tags=[LOOKALIKE])
+    rest = "- {external_id: '2', tags: []}\n"
+    assert desk(*APPLY, m=LINKS + "tags: ['platinum x', keep]\n" + people("'platinum x'", 2) + rest) == 5
+    assert count_members(desk, "gold") == 2
+
+
+def test_the_old_tag_is_not_pruned_while_the_new_one_is_refused_under_hold(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=OWNED + "tags: [Beta, keep]\n" + people("Beta")) == 0
+    desk.seed(tags=["zeta", {"name": "Zeta", "id": "901"}])
+    assert desk.plan(m=HOLD + "tags: [zeta, keep]\n" + people("zeta")) == 3
+    assert set(desk.gates()) == {"twins", "rename"}
+    assert desk(*APPLY) == 5
+    assert live(desk, "tag", "name") == {"Beta", "keep", "zeta", "Zeta"}
+    assert count_members(desk, "Beta") == 3
+    assert "renamed_from: Beta" not in desk.err + desk.out
+    assert "write `merged_from: Beta` on the new one" in desk.err + desk.out
+
+
+@pytest.mark.parametrize(("policy", "gates"), [(LINKS, ["attribute"]), (OWNED, ["attribute", "rename"])])
+def test_nobody_loses_a_company_while_the_new_one_is_refused_under_hold(desk: Desk, policy: str, gates: list[str]) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=policy + "companies: [{company_id: '6'}, {company_id: '7'}]\n" + people("'6'", 3, "companies")) == 0
+    wrong = "companies: [{company_id: '9', custom_attributes: {nope: 1}}, {company_id: '7'}]\n" + people("'9'", 3, "companies")
+    assert desk.plan(m=policy.replace("links: owned", "links: owned, refused_entries: hold") + wrong) == 3
+    assert sorted(desk.gates()) == gates
+    assert desk(*APPLY) == 5
+    assert live(desk, "company", "company_id") == {"6", "7"}
+    assert all(len(doc["companies"]) == 1 for doc in desk.box.ws.store.table("contact").docs.values())
+
+
+def test_likeness_alone_is_a_note_where_nobody_has_the_old_one_also_while_the_new_one_is_held_back(desk: Desk) -> None:
+    assert desk(*APPLY, m=OWNED + "tags: [promo 2026, keep]\n") == 0
+    desk.seed(tags=["promo\u00a02027"])
+    assert desk.plan(m=OWNED + "tags: [promo 2027, keep]\n") == 2
+    assert [change["address"] for change in desk.saved()["changes"]] == ["tag/promo 2026"]
+    assert [note["address"] for note in desk.saved()["notes"] if note["topic"] == "renamed"] == ["tag/promo 2027"]
+
+
+def test_what_was_declared_before_it_was_held_back_is_nothing_new(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=OWNED + "tags: [beta one, beta two]\n" + people("beta one")) == 0
+    drop(desk, "beta two")
+    desk.seed(tags=["beta\u00a0two"])
+    assert desk.plan(m=OWNED + "tags: [beta two]\n" + people("beta two")) == 2
+    assert "delete" in {change["action"] for change in desk.saved()["changes"]}
