@@ -29,10 +29,13 @@ class Arrival:
     creation: ThingChange | None
     # Whether it is held back or refused, so that nobody gets it now.
     held: bool
+    # The ids of what it may be under another name; None where that is anything that is left.
+    beside: Set[str] | None = None
 
 
-def find_arrivals(comparison: Comparison, arriving: Sequence[Change]) -> Mapping[str, Sequence[Arrival]]:
-    """What is new, by its kind: what the plan creates, and what is held back or refused and never was recorded."""
+def find_arrivals(comparison: Comparison, changes: Sequence[Change], arriving: Sequence[Change]) -> Mapping[str, Sequence[Arrival]]:
+    """What is new, by its kind: what the plan creates, and what is held back or refused and never was recorded; and beside a prune
+    also what is live and never was recorded."""
     creations = {c.address: c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE}
     held = comparison.live.withheld | comparison.refused_entries
     rest = [address for address in sorted(held - creations.keys()) if _is_new(comparison, address)]
@@ -41,7 +44,28 @@ def find_arrivals(comparison: Comparison, arriving: Sequence[Change]) -> Mapping
         creation = creations.get(address)
         mark, fields = (creation.mark, creation.fields) if creation else _read_entry(comparison, address)
         arrivals[address.kind].append(Arrival(address, mark, fields, creation, address in held))
+    seen = {*creations, *rest}
+    for address, beside in _list_unrecorded(comparison, changes):
+        if address not in seen:
+            arrivals[address.kind].append(Arrival(address, *_read_entry(comparison, address), None, held=False, beside=beside))
     return arrivals
+
+
+def is_pruned(comparison: Comparison, change: Change) -> bool:
+    """Whether a change deletes what nobody declares."""
+    return isinstance(change, ThingChange) and change.action is Action.DELETE and change.address not in comparison.manifest.resources
+
+
+def _list_unrecorded(comparison: Comparison, changes: Sequence[Change]) -> Iterator[tuple[Address, Set[str]]]:
+    """What is declared and live and never was recorded, of the kinds of which something recorded is pruned, with the ids of that."""
+    going: dict[str, set[str]] = defaultdict(set)
+    for change in changes:
+        if change.id and is_pruned(comparison, change) and comparison.recorded.of(change.address.kind, change.id):
+            going[change.address.kind].add(change.id)
+    for address, live_id in comparison.live.pairs.items() if going else ():
+        is_unknown = address.kind in going and (address.kind, live_id) not in comparison.recorded.records
+        if is_unknown and _is_new(comparison, address):
+            yield address, going[address.kind]
 
 
 def _is_new(comparison: Comparison, address: Address) -> bool:

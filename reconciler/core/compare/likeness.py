@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 from typing import Any
 
-from reconciler.core.compare.arrivals import Arrival, Getter, find_arrivals, read_getters
+from reconciler.core.compare.arrivals import Arrival, Getter, find_arrivals, is_pruned, read_getters
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
@@ -66,10 +66,10 @@ def find_pairs(comparison: Comparison, changes: Sequence[Change], arriving: Sequ
 
     `arriving` are all changes, also those that the plan leaves out: what comes later is no less the new name of what goes now.
     """
-    arrivals = find_arrivals(comparison, arriving)
+    arrivals = find_arrivals(comparison, changes, arriving)
     left: list[tuple[Kind, Mapping[str | None, ThingChange], Sequence[Live]]] = []
     for kind in (kind for kind in comparison.kinds if not kind.person and arrivals.get(kind.name)):
-        deletions = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, comparison.manifest)}
+        deletions = {c.id: c for c in changes if isinstance(c, ThingChange) and c.address.kind == kind.name and is_pruned(comparison, c)}
         if candidates := _list_left(kind, comparison.manifest, comparison.live, comparison.recorded, deletions):
             left.append((kind, deletions, candidates))
     unmade = [new.address for kind, _, _ in left for new in arrivals[kind.name] if not new.creation]
@@ -97,6 +97,7 @@ def _list_alike(
         of = getters.get(new.address, frozenset())
         counts = Counter(end for link, source in of for end in links.get(link, {}).get(source, ()))
         near = things.keys() if closely else things.keys() & (counts.keys() | _find_common(kind, new, traits, recorded))
+        near = near if new.beside is None else near & new.beside
         rows = [(_measure_likeness(kind, things[live_id], new, recorded, closely), things[live_id]) for live_id in sorted(near)]
         rows = [(max(likeness, Likeness.SHARED if of and counts[old.id] >= SHARED * len(of) else 0), old) for likeness, old in rows]
         best = max((likeness for likeness, _ in rows), default=0)
@@ -113,10 +114,6 @@ def spare_members(comparison: Comparison) -> Comparison:
     kept = {(link, source, pair.old.id) for pair in pairs for link, source in pair.getters}
     rest = (c for c in changes if not (isinstance(c, LinkChange) and c.action is Action.DETACH and (c.link, c.id, c.target_id) in kept))
     return replace(comparison, difference=replace(comparison.difference, changes=tuple(rest))) if kept else comparison
-
-
-def _is_pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
-    return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
 
 
 def _list_left(

@@ -118,3 +118,52 @@ def test_what_was_declared_before_it_was_held_back_is_nothing_new(desk: Desk) ->
     desk.seed(tags=["beta\u00a0two"])
     assert desk.plan(m=OWNED + "tags: [beta two]\n" + people("beta two")) == 2
     assert "delete" in {change["action"] for change in desk.saved()["changes"]}
+
+
+# ---- what is live already, and new to us
+def give_all(desk: Desk, tag: str) -> None:
+    """Somebody gives a tag to everybody."""
+    tag_id, store = desk.id("tag", name=tag), desk.box.ws.store
+    for doc in list(store.table("contact").in_order()):
+        store.put("contact", {**doc, "tags": {tag_id: [0, desk.box.ws.admin()["id"]]}})
+
+
+def test_a_rename_is_asked_about_where_somebody_made_the_new_tag_by_hand(desk: Desk) -> None:
+    crowd(desk, 8)
+    assert desk(*APPLY, m=OWNED + "tags: [Beta, keep]\n" + people("Beta")) == 0
+    give_all(desk, "Beta")
+    desk.seed(tags=["Beta-2026"])
+    assert desk.plan(m=OWNED + "tags: [Beta-2026, keep]\n" + people("Beta-2026")) == 3
+    assert desk.gates() == ["rename"]
+    assert "renamed_from" not in desk.out + desk.err
+    assert desk(*APPLY) == 3
+    assert "that name is live already" in desk.out + desk.err
+    assert "write `merged_from: Beta` on the new one" in desk.out + desk.err
+    assert "`{name: Beta, state: absent}`" in desk.out + desk.err
+    assert count_members(desk, "Beta") == 8
+    assert desk(*APPLY, "--approve", desk.word()) == 0
+    assert live(desk, "tag", "name") == {"Beta-2026", "keep"}
+
+
+def test_a_rename_is_asked_about_where_those_who_have_the_tag_made_by_hand_have_the_old_one(desk: Desk) -> None:
+    """Their names have nothing in common."""
+    crowd(desk)
+    assert desk(*APPLY, m=OWNED + "tags: [gold, keep]\n" + people("gold")) == 0
+    desk.seed(tags=["platinum"])
+    assert desk.plan(m=OWNED + "tags: [platinum, keep]\n" + people("platinum")) == 3
+    assert desk.gates() == ["rename"]
+
+
+def test_a_tag_that_nobody_has_goes_beside_one_like_it_that_somebody_made_by_hand(desk: Desk) -> None:
+    assert desk(*APPLY, m=OWNED + "tags: [promo-2026, keep]\n") == 0
+    desk.seed(tags=["promo-2027"])
+    assert desk(*APPLY, m=OWNED + "tags: [promo-2027, keep]\n") == 0
+    assert live(desk, "tag", "name") == {"promo-2027", "keep"}
+
+
+def test_of_two_tags_that_are_alike_and_were_declared_together_one_is_pruned_without_a_question(desk: Desk) -> None:
+    crowd(desk)
+    both = "- {external_id: '9', tags: [Beta-2026], missing: create}\n"
+    assert desk(*APPLY, m=OWNED + "tags: [Beta, Beta-2026]\n" + people("Beta") + both) == 0
+    assert desk(*APPLY, m=OWNED + "tags: [Beta-2026]\n" + people("Beta-2026") + both) == 0
+    assert live(desk, "tag", "name") == {"Beta-2026"}
