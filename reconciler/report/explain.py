@@ -62,6 +62,7 @@ class _Writer:
             **({"recorded_under": sides.other} if sides.other else {}),
             **({"rule": self.write_rule(sides.rule)} if sides.rule else {}),
             "live": self.write_live(),
+            **({"several": list(sides.several)} if sides.several else {}),
             "fields": [self.write_field(one) for one in sides.fields],
             "links": [self.write_link(one) for one in sides.links],
             "linked_from": {

@@ -63,7 +63,7 @@ class _Look:
             yield f"asked for as {clean(document['asked'])}"
         yield f"  declared  {_say_entry(document['declared'])}"
         yield f"  applied   {_say_record(document)}"
-        yield f"  live      {_say_live(document['live'])}"
+        yield f"  live      {_say_live(document)}"
         if "rule" in document:
             yield f"  rule      {_say_rule(document['rule'])}"
         yield from (f"            {clean(guard_line)}" for guard_line in _list_guards(document))
@@ -154,9 +154,11 @@ def _say_record(document: Document) -> str:
     return f"{when}{run}{ownership}{ending}{another}{beside}"
 
 
-def _say_live(live: Document | None) -> str:
+def _say_live(document: Document) -> str:
+    live = document["live"]
     if live is None:
-        return "no"
+        several = ", ".join(map(clean, document.get("several", ())))
+        return f"several have its name, and nobody can say which is meant (ids {several})" if several else "no"
     page = f", {clean(live['page'])}" if live["page"] else ""
     uses = words.list_uses(live.get("uses", {}), live.get("at_least", ()), live.get("uncounted", ()))
     last = f"; applied last on {clean(live['last_applied'])}" if live.get("last_applied") else ""
@@ -188,7 +190,7 @@ def _say_field(field: Document, document: Document) -> str:
     elif field["same"]:
         text = f"declared {value}, and live"
     elif document["live"] is None:
-        text = f"declared {value}; not live"
+        text = f"declared {value}; {'not known which is meant' if 'several' in document else 'not live'}"
     else:
         inside = show_inside({"path": "", "before": field["live"], "after": field["declared"], "cause": None})
         text = f"declared {value}, live {live}{f'; to it: {inside}' if inside else ''}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.index import Index, read_key
-from reconciler.core.compare.match import find_candidates
+from reconciler.core.compare.match import describe, find_candidates
 from reconciler.core.model.address import Address, address_by, id_in
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -22,7 +22,7 @@ from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import hold_to_pin
 from reconciler.core.record.adoption import Adoption, Owners, adopt_declared, adopt_named, find_records
 from reconciler.core.record.writer import RecordWriter
-from reconciler.errors import ReconcilerError, Stale, Usage
+from reconciler.errors import ReconcilerError, Refused, Stale, Usage
 from reconciler.kinds import KINDS
 from reconciler.workflow.ground import ground_of
 from reconciler.workflow.lookup import list_all, look_up
@@ -68,17 +68,26 @@ def seek_declared(session: Session, manifest: Manifest) -> Candidates:
 
 
 def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Candidates:
-    """The live things that these addresses mean. Raises ReconcilerError, which names all that is not live, or is not one thing."""
+    """The live things that these addresses mean. Raises ReconcilerError, which names all that is not live, or is not one thing; Refused (3)
+    where a name is that of several, as a plan refuses it."""
     by_address: dict[Address, Live] = {}
     problems: list[str] = []
+    twins: list[str] = []
     for kind in session.kinds:
         keys = [address.key for address in addresses if address.kind == kind.name]
         for key, address, things in find_meant(session, kind, keys) if keys else ():
             if len(things) == 1:
                 by_address[address] = things[0]
+            elif are_twins(kind, things):
+                names, by_id = " and ".join(map(describe, things)), address_by(kind.name, "id", things[0].id)
+                twins.append(
+                    f"twins: {kind.name}/{key}: several live {kind.section} have this name: {names}; name one by its id, as in {by_id}"
+                )
             else:
                 text = f"several live things (ids {', '.join(thing.id for thing in things)})" if things else "not live"
                 problems.append(f"{show_address(Address(kind.name, key), session.here.app_id)}: {text}")
+    if twins:
+        raise Refused((*twins, *problems))
     if problems:
         raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(problems))
     # Who was named twice, by two names, is one thing.
@@ -104,16 +113,23 @@ def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[
 
 
 def _by_identity(kind: Kind, index: Index, key: str) -> tuple[Address, list[Live]]:
-    """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
+    """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so, but for
+    twins: what is done by the name of one may hit the other."""
     if "id" in kind.identity and (same := index.get(("id", id_in(Address(kind.name, key))))):
         others = [thing for by in kind.identity for thing in index.get((by, kind.identity[by].fold(key)))]
         return Address(kind.name, key), list({thing.id: thing for thing in (*same, *others)}.values())
     for identity in kind.identities:
         if things := find_candidates(kind, index, identity.field, key):
-            exact = [thing for thing in things if read_key(thing, identity) == key]
+            exact = [thing for thing in things if read_key(thing, identity) == key] if identity.visible is None else []
             spelling = identity.fold(key) if identity.stable else key
             return address_by(kind.name, identity.field, spelling), exact if len(exact) == 1 else list(things)
     return Address(kind.name, key), []
+
+
+def are_twins(kind: Kind, things: Sequence[Live]) -> bool:
+    """Whether these are several live things of one name, which only their ids tell apart."""
+    first = kind.identities[0]
+    return len(things) > 1 and first.visible is not None and len({first.fold(thing.key) for thing in things}) == 1
 
 
 def judge(session: Session, candidates: Candidates) -> Adoption:

@@ -34,7 +34,7 @@ from reconciler.errors import Mark, ReconcilerError
 from reconciler.intercom.memory import Memory
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.uses import last_uses, read_made, uses_of_each
-from reconciler.workflow.adopt import find_meant
+from reconciler.workflow.adopt import are_twins, find_meant
 from reconciler.workflow.lookup import list_all
 from reconciler.workflow.observe import add_uses
 from reconciler.workflow.plan import propose
@@ -123,6 +123,9 @@ def _names_in(kind: Kind, address: Address) -> Names:
 def _find_live(session: Session, address: Address) -> Live | None:
     """The live thing of an address that nothing declares. Raises ReconcilerError for several."""
     ((_, _, things),) = find_meant(session, session.kinds[address.kind], [address.key])
+    if are_twins(session.kinds[address.kind], things):
+        # To look at one of them by its name does nothing to the others.
+        things = [thing for thing in things if thing.key == address.key] or things
     if len(things) > 1:
         name, ids = show_address(address, session.here.app_id), sorted(thing.id for thing in things)
         now = f"name one by its id, as in {address.kind}/id:{ids[0]}" if "id" in session.kinds[address.kind].identity else "declare one"

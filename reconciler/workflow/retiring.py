@@ -47,7 +47,7 @@ def judge_retiring(session: Session, comparison: Comparison) -> Mapping[Address,
 def with_retiring(session: Session, comparison: Comparison, scope: Scope) -> Comparison:
     """The comparison with a note on each thing that goes out of use."""
     comparison = with_carriers(session, comparison, comparison.live.pairs, scope)
-    notes = note_retiring(session.kinds, comparison.manifest, judge_retiring(session, comparison))
+    notes = note_retiring(session.kinds, comparison.manifest, judge_retiring(session, comparison), comparison.live.withheld)
     return add_notes(comparison, (n for n in notes if n.address and is_named(scope, n.address, session.here.app_id)))
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.index import Index
 from reconciler.core.compare.links import Authority, find_authority
 from reconciler.core.compare.since import Attachment, Ends
 from reconciler.core.compare.trail import Write
@@ -135,6 +136,8 @@ class Explanation:
     other: str
     # What is live of it.
     live: LiveSide
+    # The live things of which it may be any, by their ids; none where it is one, or not live.
+    several: tuple[str, ...]
     # Its fields.
     fields: tuple[FieldSides, ...]
     # Its links.
@@ -167,6 +170,7 @@ def explain(
         record,
         other.name if other else "",
         live,
+        () if live.thing else _list_several(comparison, kind, resource),
         tuple(sides.list_fields()),
         tuple(one for link in kind.links for one in sides.list_links(link)),
         tuple(_list_sources(comparison, whole, address)),
@@ -174,6 +178,13 @@ def explain(
         whole.rules.get(address),
         comparison.live.members.get(address),
     )
+
+
+def _list_several(comparison: Comparison, kind: Kind, resource: Resource | None) -> tuple[str, ...]:
+    """The ids of the live things that have the name of an entry, where they are more than one."""
+    things = comparison.live.things.get(kind.name, {}).values() if resource else ()
+    same = Index(kind, things).get((resource.by, kind.identity[resource.by].fold(resource.key))) if resource else ()
+    return tuple(thing.id for thing in same) if len(same) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True)

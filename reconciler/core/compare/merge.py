@@ -78,7 +78,8 @@ def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
     for change in comparison.difference.changes:
         into = change.into if isinstance(change, ThingChange) else None
         if into and into not in arriving and comparison.live.of(into) is None:
-            notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, is_open=True))
+            why = "in doubt" if into in comparison.live.withheld else "not live, and not made by this plan"
+            notes.append(Note(MERGING, f"stays: {into} is {why}", change.address, change.mark, is_open=True))
             continue
         changes.append(change)
         notes += _note_ruled(comparison, change)

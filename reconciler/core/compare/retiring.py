@@ -181,8 +181,10 @@ def _list_undated(
             yield NewUse(max(watch.since, watch.new), "")
 
 
-def note_retiring(kinds: Kinds, manifest: Manifest, retiring: Mapping[Address, Retiring]) -> Iterator[Note]:
-    """A note on each thing that goes out of use."""
+def note_retiring(
+    kinds: Kinds, manifest: Manifest, retiring: Mapping[Address, Retiring], withheld: Collection[Address] = ()
+) -> Iterator[Note]:
+    """A note on each thing that goes out of use. Of what is `withheld` nobody can say whether it is live."""
     leaving = {address: resource for address, resource in manifest.resources.items() if resource.is_deprecated}
     links = (lists for resource in manifest.resources.values() for lists in resource.links.values()) if leaving else ()
     counts = Counter(end for lists in links for end in lists.present if end in leaving)
@@ -193,6 +195,8 @@ def note_retiring(kinds: Kinds, manifest: Manifest, retiring: Mapping[Address, R
             if address in retiring
             else f"no `{key}` says when it may go"
             if resource.quiet is None
+            else "is in doubt, so nobody looked who uses it"
+            if address in withheld
             else "is not live"
         )
         names, new = counts[address], find_successor(manifest.resources, resource)

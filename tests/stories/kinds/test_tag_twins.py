@@ -121,6 +121,48 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(make_route: MakeR
     assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refusals[0].message
 
 
+@pytest.mark.parametrize("name", ["vip", "VIP", "Vip"])
+def test_a_name_that_has_a_twin_is_not_adopted_by_it(desk: Desk, name: str) -> None:
+    desk.seed(tags=[VIP, TWIN, "gold"])
+    assert desk("adopt", f"tag/{name}", "tag/gold", "tag/nope") == 3
+    assert f"refused: twins: tag/{name}: several live tags have this name: 'vip' (id 5) and 'VIP' (id 9); " in desk.err
+    assert "name one by its id, as in tag/id:5" in desk.err
+    assert "tag/nope: not live" in desk.err
+    assert not (desk.folder / ".reconciler").exists()
+    assert desk("adopt", "tag/id:9") == 0
+    assert list(desk.records()) == ["tag/9"]
+    assert desk("plan", "m.yaml", "--detailed-exitcode", m="tags: [{id: '9', name: VIP}]\n") == 0
+
+
+def test_explain_does_not_call_one_of_two_twins_gone(desk: Desk) -> None:
+    desk.seed(tags=[VIP, TWIN])
+    assert desk("explain", "tag/vip", "m.yaml", m="tags: [vip]\n") == 0
+    assert "live      several have its name, and nobody can say which is meant (ids 5, 9)" in desk.out
+    assert "not live" not in desk.out
+    document = desk.json("explain", "tag/vip", "m.yaml")
+    assert (document["live"], document["several"]) == (None, ["5", "9"])
+
+
+def test_explain_shows_the_twin_that_is_spelled_so_where_nothing_declares_it(desk: Desk) -> None:
+    desk.seed(tags=[VIP, TWIN])
+    assert desk("explain", "tag/VIP", "m.yaml", m="tags: []\n") == 0
+    assert "live      id 9" in desk.out
+    assert desk("explain", "tag/Vip", "m.yaml") == 1
+    assert "several live things (ids 5, 9); name one by its id, as in tag/id:5" in desk.err
+
+
+@pytest.mark.parametrize(
+    "tags",
+    ["[{name: vip, state: deprecated, retire_after: {no_new_use_for: 30d}}]", "[{name: vip, merged_from: [old]}, keep]"],
+    ids=["goes out of use", "takes in another one"],
+)
+def test_no_message_calls_one_of_two_twins_gone(desk: Desk, tags: str) -> None:
+    desk.seed(tags=[VIP, TWIN, "old"])
+    assert desk.plan(m=f"tags: {tags}\n") == 3
+    assert "twins" in desk.gates()
+    assert "not live" not in (desk.folder / "plan.json").read_text(encoding="utf-8") + desk.out
+
+
 # ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_each_of_two_is_renamed_tagged_and_retired_by_its_id_alone(make_route: MakeRoute) -> None:
     route = make_route({"tags": [VIP, TWIN], "contacts": PEOPLE}, ledger=True)
