@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.core.model.privacy import show_address
 from reconciler.core.record.adoption import Adoption, Find, Standing
 from reconciler.report.signs import columns, count
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 _SAYS = {
     Standing.UNKNOWN: "will be taken over",
@@ -18,7 +18,7 @@ _SAYS = {
 
 def lines(adoption: Adoption, app_id: str) -> Iterator[str]:
     """Address, id, and what changes: as wide as the widest needs."""
-    return columns((show_address(find.address, app_id), find.id, says(find)) for find in adoption.finds)
+    return columns((reveal(show_address(find.address, app_id)), find.id, says(find)) for find in adoption.finds)
 
 
 def says(find: Find) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from reconciler.core.model.privacy import hide
 from reconciler.errors import Mark
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 
 def annotation(message: str, mark: Mark | None, level: str = "error") -> str:
     """`::error file=a.yaml,line=3::…`, escaped as GitHub's runner wants it (actions/toolkit, command.ts); e-mails masked."""
-    text = "\n".join(clean(line) for line in str(hide(message, False)).split("\n"))
+    text = "\n".join(reveal(line) for line in str(hide(message, False)).split("\n"))
     properties = f" file={_property(clean(mark.file))},line={mark.line or 1}" if mark else ""
     return f"::{level}{properties}::{_data(text)}"
 

@@ -10,10 +10,10 @@ from reconciler.core.compare.links import Authority
 from reconciler.core.model.change import Action, Cause
 from reconciler.report import words
 from reconciler.report.explain import Document
-from reconciler.report.fields import show_inside, show_value
+from reconciler.report.fields import show_inside, show_values
 from reconciler.report.moved import describe_history
 from reconciler.report.signs import BOLD, RED, SIGNS, YELLOW, count, paint, sign
-from reconciler.report.terminal import clean, guard
+from reconciler.report.terminal import clean, guard, reveal
 
 # Of the links on which nothing is to be said, and of the entries that link to a thing, so many are shown.
 FEW = 20
@@ -58,9 +58,9 @@ class _Look:
 
     def head(self, document: Document) -> Iterator[str]:
         workspace = document["workspace"]
-        yield self.title(f"{clean(document['address'])} in workspace {clean(workspace['app_id'])} ({clean(workspace['region'])})")
+        yield self.title(f"{reveal(document['address'])} in workspace {clean(workspace['app_id'])} ({clean(workspace['region'])})")
         if "asked" in document:
-            yield f"asked for as {clean(document['asked'])}"
+            yield f"asked for as {reveal(document['asked'])}"
         yield f"  declared  {_say_entry(document['declared'])}"
         yield f"  applied   {_say_record(document)}"
         yield f"  live      {_say_live(document)}"
@@ -97,7 +97,7 @@ class _Look:
         yield self.title(f"linked from {len(entries):,} {'entry' if len(entries) == 1 else 'entries'}; {count(ours, 'link')} to it ours")
         for entry in entries if self.full else entries[:FEW]:
             absent = "absent, " if entry["declared"] == "absent" else ""
-            yield f"    {clean(entry['address'])} ({absent}{words.describe_place(entry['source'])})"
+            yield f"    {reveal(entry['address'])} ({absent}{words.describe_place(entry['source'])})"
         if not self.full and len(entries) > FEW:
             yield f"    and {len(entries) - FEW:,} more (--full lists them)"
         yield ""
@@ -106,8 +106,8 @@ class _Look:
         plan = document["plan"]
         yield self.title("the next plan")
         for change in plan["changes"] if self.full else plan["changes"][:FEW]:
-            target = f" {clean(change['target'])}" if change["target"] else ""
-            target = f" to {clean(change['address'])}" if change["target"] == document["address"] else target
+            target = f" {reveal(change['target'])}" if change["target"] else ""
+            target = f" to {reveal(change['address'])}" if change["target"] == document["address"] else target
             about = "; ".join(words.list_remarks(change))
             yield f"  {sign(words.describe_action(change), self.color)}{target}{f' ({about})' if about else ''}".rstrip()
             yield from (f"      {line}" for line in (*describe_history((change,)), *words.describe_details(change)))
@@ -120,10 +120,10 @@ class _Look:
             yield f"  and what that needs: {_name_changes(plan['needs'])}"
         for note in plan["notes"]:
             topic = words.TOPICS.get(note["topic"], note["topic"])
-            more = f": {clean(note['message'])}" if note["message"] != topic else ""
+            more = f": {reveal(note['message'])}" if note["message"] != topic else ""
             yield f"  {paint(clean(topic), YELLOW, self.color)}{more}"
         for refusal in plan["refused"]:
-            yield f"  ! {paint(clean(refusal['gate']), RED, self.color)}: {clean(refusal['message'])}"
+            yield f"  ! {paint(clean(refusal['gate']), RED, self.color)}: {reveal(refusal['message'])}"
             if refusal["approve"]:
                 yield f"      if it is meant: plan and apply take {words.describe_option(clean(refusal['approve']))}"
         yield self.title(_say_verdict(document))
@@ -134,8 +134,8 @@ def _say_entry(entry: Document | None) -> str:
         return "by nothing"
     state = f"; state: {clean(entry['state'])}" if entry["state"] else ""
     more = {"owner": "owner", "replaced_by": "replaced by", "goes_into": "goes into", "missing": "missing:"}
-    texts = [f"{word} {clean(str(entry[key]))}" for key, word in more.items() if key in entry]
-    texts += [f"formerly {', '.join(map(clean, entry['renamed_from']))}"] if "renamed_from" in entry else []
+    texts = [f"{word} {reveal(str(entry[key]))}" for key, word in more.items() if key in entry]
+    texts += [f"formerly {', '.join(map(reveal, entry['renamed_from']))}"] if "renamed_from" in entry else []
     texts += [f"with {', '.join(map(clean, entry['overlays']))}"] if "overlays" in entry else []
     return f"{words.describe_place(entry['source'])}{state}{''.join(f'; {text}' for text in texts)}"
 
@@ -184,7 +184,7 @@ def _list_guards(document: Document) -> Iterator[str]:
 
 
 def _say_field(field: Document, document: Document) -> str:
-    value, live = show_value(field["declared"]), show_value(field["live"])
+    value, live = show_values(field["declared"], field["live"])
     if not field["claimed"]:
         text = f"live {live}; not written, so not ours"
     elif field["same"]:
@@ -218,7 +218,7 @@ def _say_link(link: Document, document: Document) -> str:
     decides = _say_decision(link, document)
     when = "due, with `apply --only rules`" if link.get("due") else "next plan"
     then = f"; {when}: {clean(link['action'])}" if link["action"] else ""
-    return f"  {symbol} {clean(link['target'])}: {entry}; {live}; {ours}; {decides}{then}"
+    return f"  {symbol} {reveal(link['target'])}: {entry}; {live}; {ours}; {decides}{then}"
 
 
 def _say_decision(link: Document, document: Document) -> str:
@@ -230,7 +230,7 @@ def _say_decision(link: Document, document: Document) -> str:
 
 
 def _name_changes(changes: Sequence[Document]) -> str:
-    some = [f"{clean(c['action'])} {clean(c['address'])}{' ' + clean(c['target']) if c['target'] else ''}" for c in changes[:3]]
+    some = [f"{clean(c['action'])} {reveal(c['address'])}{' ' + reveal(c['target']) if c['target'] else ''}" for c in changes[:3]]
     return ", ".join(some) + (f" and {len(changes) - 3:,} more" if len(changes) > 3 else "")
 
 

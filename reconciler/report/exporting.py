@@ -10,7 +10,7 @@ from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.privacy import hide, show_address
 from reconciler.errors import PLACES
 from reconciler.kinds import KINDS
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import reveal
 
 
 def list_written(counts_by_section: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
@@ -33,7 +33,7 @@ def list_left_out(omissions: Iterable[tuple[Address, str]], app_id: str) -> Iter
     for (_, why), addresses in causes.items():
         names = ", ".join(show_address(address, app_id) for address in addresses[:PLACES])
         more = f" and {len(addresses) - PLACES:,} more" if len(addresses) > PLACES else ""
-        yield clean(f"left out: {names}{more}: {hide(why, False)}")
+        yield reveal(f"left out: {names}{more}: {hide(why, False)}")
 
 
 def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
@@ -47,7 +47,7 @@ def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
             names = [field.path for field in change.fields] or [str(change.action)]
             reasons.setdefault((change.address, str(change.mark)), []).extend(names)
     for (address, mark), names in reasons.items():
-        yield clean(f"kept as written, live is otherwise: {show_address(address, app_id)}: {', '.join(names)} ({mark})")
+        yield reveal(f"kept as written, live is otherwise: {show_address(address, app_id)}: {', '.join(names)} ({mark})")
 
 
 # What live has where a thing itself moved.
@@ -61,4 +61,4 @@ def list_accepted(changes: Iterable[Change], app_id: str) -> Iterator[str]:
             text = f"{change.link.field} {show_address(change.target, app_id)}"
         else:
             text = ", ".join(field.path for field in change.fields) if change.action not in _NOW else _NOW[change.action]
-        yield clean(f"as live has it: {show_address(change.address, app_id)}: {text}")
+        yield reveal(f"as live has it: {show_address(change.address, app_id)}: {text}")

@@ -46,6 +46,12 @@ def show_inside(field: FieldDocument) -> str:
     return "; ".join(f"{word} {_list_parts(parts, plain)}" for word, parts in groups.items() if parts)
 
 
+def show_values(one: Any, other: Any) -> tuple[str, str]:
+    """Two values that are compared, each as `show_value` shows it, unless nobody could see how they differ."""
+    texts = _tell_apart(one, other)
+    return _cut(texts[0], 0), _cut(texts[1], 0)
+
+
 def show_value(value: Any) -> str:
     """One value, cut where it is long."""
     return _cut(_as_json(value), 0)
@@ -58,10 +64,14 @@ def _list_parts(parts: Sequence[Part], plain: bool) -> str:
 
 def sides(field: FieldDocument) -> tuple[str, str]:
     """What a field was and is to be; where nobody can see the difference, both without a character that is not plain."""
-    before, after = _as_json(field["before"]), _as_json(field["after"])
-    if before.isascii() and after.isascii() or not differs_invisibly(before, after):
-        return before, after
-    return _as_json(field["before"], True), _as_json(field["after"], True)
+    return _tell_apart(field["before"], field["after"])
+
+
+def _tell_apart(one: Any, other: Any) -> tuple[str, str]:
+    texts = _as_json(one), _as_json(other)
+    if "".join(texts).isascii() or not differs_invisibly(*texts):
+        return texts
+    return _as_json(one, True), _as_json(other, True)
 
 
 def _as_json(value: Any, plain: bool = False) -> str:

@@ -19,7 +19,7 @@ from reconciler.report.fields import HIDDEN, show_inside, sides
 from reconciler.report.moved import describe_moved
 from reconciler.report.outcomes import ENDS
 from reconciler.report.signs import SIGNS, UNKNOWN, count
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 if TYPE_CHECKING:
     import jinja2
@@ -120,6 +120,7 @@ _WORDS: Mapping[str, Any] = {
     "remarks": words.list_remarks,
     "moves": _moves,
     "moved": describe_moved,
+    "reveal": reveal,
     "used": words.describe_uses,
     "short": words.is_short,
     "page_of": words.page_of,

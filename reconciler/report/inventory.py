@@ -19,7 +19,7 @@ from reconciler.core.model.times import format_time
 from reconciler.core.model.written import show_blanks
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 # What a spreadsheet takes for the beginning of a formula, in whatever width the sign is written
 # (https://owasp.org/www-community/attacks/CSV_Injection), and what a runner takes for that of a workflow command.
@@ -48,7 +48,7 @@ def text(inventory: Inventory, _: str) -> str:
     """A line a thing, below the names of the columns, and last how many there are of each sort."""
     header = [inventory.kind.name, "id", *_places(inventory), "last applied", "amiss"]
     rows = (
-        [show_blanks(row.name), row.id, *map(_number, _uses(inventory, row)), _last_applied(inventory, row), _amiss(row)]
+        [reveal(show_blanks(row.name)), row.id, *map(_number, _uses(inventory, row)), _last_applied(inventory, row), _amiss(row)]
         for row in inventory.rows
     )
     return "\n".join([*columns([header, *rows]), "", summary(inventory), ""])

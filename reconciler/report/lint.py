@@ -16,7 +16,7 @@ from reconciler.core.model.privacy import hide, show_address
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.report.json import deep
 from reconciler.report.signs import count
-from reconciler.report.terminal import clean, guard
+from reconciler.report.terminal import guard, reveal
 
 
 def summary(remarks: Sequence[Remark]) -> str:
@@ -27,7 +27,7 @@ def summary(remarks: Sequence[Remark]) -> str:
 
 def text(remarks: Sequence[Remark], _: Path, full: bool) -> str:
     """One line for each remark; unless `full`, the same in many places is told once."""
-    return "".join(f"{guard(clean(str(hide(line, False))))}\n" for line in _lines(remarks, full))
+    return "".join(f"{guard(reveal(str(hide(line, False))))}\n" for line in _lines(remarks, full))
 
 
 def _lines(remarks: Sequence[Remark], full: bool) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _cell(name: str) -> str:
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _top(document: PlanDocument, head: str, number_hidden: int) -> str:
-    policy = [f"> **policy:** {prose(words.cut(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
+    policy = [f"> **policy:** {prose(words.cut_name(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
     parts = [
         f"{MARKER}\n### {prose(words.describe_plan(document))}\n",
         f"{prose(words.cut(head))}\n" if head else "",
@@ -135,7 +135,7 @@ def _refusals(document: PlanDocument) -> Iterator[Block]:
     options = [code(words.cut(words.describe_option(word), 80)) for word in words.list_approvals(document)]
     yield Block("\n#### Refused\n\n")
     for gate, refusals in gates.items():
-        first, *others = [prose(words.cut(refusal["message"], 600)) for refusal in refusals]
+        first, *others = [prose(words.cut_name(refusal["message"], 600)) for refusal in refusals]
         head = f"- **{code(words.cut(gate, 60))}**" + (f" ({len(refusals):,})" if others else "")
         yield Block(f"{head}: {first}\n", partial(map, "  - {}\n".format, others), more="  - and {left:,} more\n")
     if options:
@@ -152,9 +152,9 @@ def _notes(document: PlanDocument) -> Iterator[Block]:
 
 
 def _note(note: NoteDocument) -> str:
-    about = f"{code(words.cut(note['address']))}: " if note["address"] else ""
+    about = f"{code(words.cut_name(note['address']))}: " if note["address"] else ""
     source = words.describe_place(note["source"])
-    return f"- {about}{prose(words.cut(note['message'], 600))}{' — ' + code(words.cut(source, 120)) if source else ''}\n"
+    return f"- {about}{prose(words.cut_name(note['message'], 600))}{' — ' + code(words.cut(source, 120)) if source else ''}\n"
 
 
 def _changes(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[Block]:
@@ -205,7 +205,7 @@ def _place(row: risk.Row) -> str:
 
 
 def _link(change: ChangeDocument) -> str:
-    url, address = words.page_of(change), raw(words.cut(change["address"]))
+    url, address = words.page_of(change), raw(words.cut_name(change["address"]))
     return f'<a href="{escape(url)}">{address}</a>' if url else address
 
 

@@ -9,7 +9,7 @@ from reconciler.core.compare.trail import OFTEN
 from reconciler.core.model.written import as_yaml
 from reconciler.core.plan.schema import ChangeDocument, FieldDocument
 from reconciler.report import risk
-from reconciler.report.fields import HIDDEN, show_value
+from reconciler.report.fields import HIDDEN, show_value, show_values
 from reconciler.report.terminal import clean
 
 UNKNOWN = "not known"
@@ -55,10 +55,9 @@ def _sides(change: ChangeDocument) -> Iterator[str]:
 
 
 def _values(field: FieldDocument) -> str:
-    now = show_value(field["before"])
     if "was" not in field:
-        return f"what it was is {UNKNOWN}, is {now} now"
-    was = show_value(field["was"])
+        return f"what it was is {UNKNOWN}, is {show_value(field['before'])} now"
+    was, now = show_values(field["was"], field["before"])
     return HIDDEN if was == now else f"was {was}, is {now} now"
 
 

@@ -13,7 +13,7 @@ from reconciler.core.model.privacy import hide, show_address
 from reconciler.core.plan.touched import Subject
 from reconciler.errors import PLACES, gather
 from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, sign
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 # Of one status no more changes are listed.
 LISTED = 50
@@ -75,7 +75,7 @@ def summary(outcomes: Iterable[Outcome], seconds: float, *, color: bool = False)
 
 def list_left_out(heading: str, reasons: Sequence[str], *, color: bool = False) -> Iterator[str]:
     """What was not done, beside what was, and why."""
-    return _list(heading, [f"! {clean(reason)}" for reason in reasons], YELLOW, color)
+    return _list(heading, [f"! {reveal(reason)}" for reason in reasons], YELLOW, color)
 
 
 def _list(heading: str, lines: Sequence[str], style: str, color: bool) -> Iterator[str]:
@@ -120,9 +120,9 @@ def _count(outcomes: Sequence[Outcome], seconds: float) -> str:
 
 
 def _describe(outcome: Outcome, color: bool) -> str:
-    ends = clean(outcome.address)
+    ends = reveal(outcome.address)
     if outcome.target is not None:
-        ends = f"{clean(outcome.target)} {ENDS.get(outcome.action, 'and')} {ends}"
-    reason = f": {clean(outcome.reason)}" if outcome.reason else ""
+        ends = f"{reveal(outcome.target)} {ENDS.get(outcome.action, 'and')} {ends}"
+    reason = f": {reveal(outcome.reason)}" if outcome.reason else ""
     request = paint(f" (request id {clean(outcome.request_id)})", DIM, color) if outcome.request_id else ""
     return f"{sign(clean(outcome.action), color)} {ends}{reason}{request}"

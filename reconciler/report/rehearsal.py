@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.report.outcomes import ENDS
 from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, count, duration, paint, sign
-from reconciler.report.terminal import clean, guard
+from reconciler.report.terminal import clean, guard, reveal
 
 Document = Mapping[str, Any]
 # Without `--full` so many rows of one sort are listed, and so many addresses of one row.
@@ -36,12 +36,12 @@ class _Look:
         yield ""
 
     def changes(self, rows: Sequence[Document], key: str) -> list[str]:
-        return [f"{sign(row['action'], self.color)} {_name_ends(row)}: {clean(row[key])}" for row in rows]
+        return [f"{sign(row['action'], self.color)} {_name_ends(row)}: {reveal(row[key])}" for row in rows]
 
     def names(self, addresses: Sequence[str]) -> str:
         first = addresses if self.full else addresses[:NAMES]
         more = len(addresses) - len(first)
-        return ", ".join(map(clean, first)) + (f" and {more:,} more" if more else "")
+        return ", ".join(map(reveal, first)) + (f" and {more:,} more" if more else "")
 
 
 def lines(document: Document, *, full: bool = False, color: bool = False) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _again(document: Document, look: _Look) -> Iterator[str]:
         yield paint("A second plan is empty.", GREEN, look.color)
         yield ""
     yield from look.section("Left for a second plan", look.changes(again["changes"], "why"), YELLOW)
-    yield from look.section("A second plan is refused", [f"! {clean(reason)}" for reason in again["refused"]], RED)
+    yield from look.section("A second plan is refused", [f"! {reveal(reason)}" for reason in again["refused"]], RED)
 
 
 def _kill(document: Document, look: _Look) -> Iterator[str]:
@@ -117,8 +117,8 @@ def _rests(document: Document, look: _Look) -> Iterator[str]:
 
 
 def _name_ends(row: Document) -> str:
-    address, target = clean(row["address"]), row["target"]
-    return address if target is None else f"{clean(target)} {ENDS.get(row['action'], 'and')} {address}"
+    address, target = reveal(row["address"]), row["target"]
+    return address if target is None else f"{reveal(target)} {ENDS.get(row['action'], 'and')} {address}"
 
 
 def _summarize(document: Document) -> str:

@@ -12,7 +12,7 @@ from reconciler.core.plan.schema import ChangeDocument, NoteDocument
 from reconciler.kinds import KINDS
 from reconciler.report.outcomes import ENDS
 from reconciler.report.signs import count
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 # The headings, and under each its actions.
 RISKS: Mapping[str, Sequence[Action]] = MappingProxyType(
@@ -86,13 +86,13 @@ def kind_of(change: ChangeDocument) -> str:
 
 def describe_target(change: ChangeDocument, between: str = "") -> str:
     """`tag/vip to `, which stands before the source of a link; empty for a change of one thing. `between` stands instead of `to`."""
-    return "" if change["target"] is None else f"{clean(change['target'])} {between or ENDS.get(change['action'], 'and')} "
+    return "" if change["target"] is None else f"{reveal(change['target'])} {between or ENDS.get(change['action'], 'and')} "
 
 
 def describe_source(row: Row) -> str:
     """`contact/25`, or `3,442 contacts`."""
     if len(row) == 1:
-        return clean(row[0]["address"])
+        return reveal(row[0]["address"])
     kind = KINDS.get(kind_of(row[0]))
     return f"{len(row):,} {kind.section}" if kind else count(len(row), clean(kind_of(row[0])))
 
@@ -104,7 +104,7 @@ def count_changes(rows: Sequence[Row]) -> str:
 
 def name_some(items: Sequence[ChangeDocument | NoteDocument]) -> str:
     """`contact/1, contact/2, contact/3 and 3,439 more`."""
-    some = ", ".join(clean(item["address"] or "") for item in items[:FEW])
+    some = ", ".join(reveal(item["address"] or "") for item in items[:FEW])
     return some + (f" and {len(items) - FEW:,} more" if len(items) > FEW else "")
 
 

@@ -9,7 +9,7 @@ from reconciler.core.plan.side_by_side import ELSE, SET, Part, Unlike
 from reconciler.report.fields import HIDDEN, show_inside, show_value
 from reconciler.report.json import deep
 from reconciler.report.signs import GREEN, RED, YELLOW, count, paint
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 _MARKS = {"a": ("-", RED), "b": ("+", GREEN), "": ("~", YELLOW)}
 
@@ -18,7 +18,7 @@ def lines(unlike: Sequence[Unlike], *, color: bool = False) -> Iterator[str]:
     """A line for each subject, `-` where only the first side has it, `+` only the second, `~` both; then how many there are."""
     for one in unlike:
         mark, style = _MARKS[one.only]
-        yield f"{paint(mark, style, color)} {clean(_describe(one))}"
+        yield f"{paint(mark, style, color)} {reveal(_describe(one))}"
         yield from (f"    {clean(part.path)}: {_describe_part(part)}" for part in one.parts)
     if unlike:
         sides = [sum(one.only == side for one in unlike) for side in ("a", "b", "")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
+from reconciler.core.model.spelling import find_hidden
 from reconciler.errors import ReconcilerError
 
 # DEL, C1; marks and overrides of direction; what has no width and no use in a name; line separators; halves of surrogate pairs; tags.
@@ -23,6 +25,12 @@ _PLAINER = str.maketrans({"→": "->", "…": "..."})
 def clean(text: str) -> str:
     """Foreign text on one line, with everything that a terminal or a CI runner would obey made visible."""
     return _UNCLEAN.sub(lambda match: _escape(match[0]), text)
+
+
+def reveal(text: str) -> str:
+    """A foreign name, or a sentence with names in it, on one line, with what nobody can see in it written out too, as JSON writes it."""
+    text = clean(text)
+    return text.translate({ord(char): json.dumps(char)[1:-1] for char in find_hidden(text)})
 
 
 def _escape(char: str) -> str:
@@ -97,7 +105,7 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """Show a message that may hold foreign text; its own line breaks stay."""
-        self.lines(guard(clean(line)) for line in message.split("\n"))
+        self.lines(guard(reveal(line)) for line in message.split("\n"))
 
     def flush(self) -> None:
         if self._stream is None or self.gone:

@@ -11,7 +11,7 @@ from reconciler.kinds import KINDS
 from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.moved import describe_moved
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, sign
-from reconciler.report.terminal import clean, guard
+from reconciler.report.terminal import clean, guard, reveal
 
 # Where the place of a change begins, without a terminal.
 SOURCE_COLUMN = 60
@@ -118,8 +118,8 @@ def _topic(topic: str, notes: Sequence[NoteDocument], look: _Look) -> Iterator[s
 
 
 def _note(note: NoteDocument, look: _Look) -> str:
-    about = f"{clean(note['address'])}: " if note["address"] else ""
-    return look.with_place(f"    {about}{clean(note['message'])}", words.describe_place(note["source"]))
+    about = f"{reveal(note['address'])}: " if note["address"] else ""
+    return look.with_place(f"    {about}{reveal(note['message'])}", words.describe_place(note["source"]))
 
 
 def _refusals(document: PlanDocument, look: _Look) -> Iterator[str]:
@@ -128,7 +128,7 @@ def _refusals(document: PlanDocument, look: _Look) -> Iterator[str]:
         return
     yield look.paint(f"REFUSED: {words.describe_verdict(document)}, for {count(len(rows), 'reason')}", f"{BOLD};{RED}")
     for refusal in rows:
-        yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
+        yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {reveal(refusal['message'])}"
         if approve := refusal.get("approve"):
             # A look for drift takes no approval.
             where = "plan and apply take " if document.get("drift") else ""

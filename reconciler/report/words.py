@@ -22,7 +22,7 @@ from reconciler.errors import PLACES, gather
 from reconciler.kinds import KINDS
 from reconciler.report.fields import show_move
 from reconciler.report.signs import count, duration
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, reveal
 
 SAVED = "A saved plan: it names the fields that change, without their values"
 # From so many calls on, reports say what most of them are for.
@@ -84,7 +84,16 @@ _PAGE = re.compile(r"https://app(\.[a-z]{2})?\.intercom\.com/[A-Za-z0-9/._~%=&?-
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:
     """Foreign text, clean and not too long."""
-    return clean(text if len(text) <= longest else text[:longest] + "…")
+    return clean(_shorten(text, longest))
+
+
+def cut_name(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The same of a name, or of a sentence with names in it, with what nobody can see in it."""
+    return reveal(_shorten(text, longest))
+
+
+def _shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def page_of(change: ChangeDocument) -> str | None:
@@ -238,7 +247,7 @@ def list_remarks(change: ChangeDocument) -> Sequence[str]:
     """What to know of a change besides what it does."""
     people = change["people"] if change["action"] not in LINKS else None
     remarks = [] if people is None else ["1 person" if people == 1 else f"{people} people"]
-    return remarks + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
+    return remarks + [reveal(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
 
 
 def is_short(change: ChangeDocument) -> bool:

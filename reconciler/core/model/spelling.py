@@ -57,6 +57,26 @@ def skeleton(name: str) -> str:
     return " ".join(_compatible(visible.translate(_LIKE_BLANKS)).split())
 
 
+def find_hidden(text: str) -> frozenset[str]:
+    """The characters of a text by which it differs from another one and nobody sees how: unusual blanks, joiners, fillers; and what is not
+    composed as people type it (NFC)."""
+    if text.isascii():
+        return frozenset()
+    hidden = {char for char in text if char != " " and _is_unseen(char)}
+    if spell(text) != text:
+        hidden |= {char for char in text if _is_part(char)}
+    return frozenset(hidden)
+
+
+def _is_unseen(char: str) -> bool:
+    return _invisible(char) or ord(char) in _LIKE_BLANKS or unicodedata.category(char) == "Zs"
+
+
+def _is_part(char: str) -> bool:
+    """Whether a character joins the one before it, or is another one once it is composed."""
+    return unicodedata.category(char).startswith("M") or "\u1160" <= char <= "\u11ff" or spell(char) != char
+
+
 _BLURRED = 40
 
 
