@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.record import Record
 from reconciler.errors import Mark
 
 Getter = tuple[LinkName, str]
@@ -35,7 +36,7 @@ class Arrival:
 
 def find_arrivals(comparison: Comparison, changes: Sequence[Change], arriving: Sequence[Change]) -> Mapping[str, Sequence[Arrival]]:
     """What is new, by its kind: what the plan creates, and what is held back or refused and never was recorded; and beside a prune
-    also what is live and never was recorded."""
+    also what is live and was recorded by no run that had declared what goes."""
     creations = {c.address: c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE}
     held = comparison.live.withheld | comparison.refused_entries
     rest = [address for address in sorted(held - creations.keys()) if _is_new(comparison, address)]
@@ -45,7 +46,7 @@ def find_arrivals(comparison: Comparison, changes: Sequence[Change], arriving: S
         mark, fields = (creation.mark, creation.fields) if creation else _read_entry(comparison, address)
         arrivals[address.kind].append(Arrival(address, mark, fields, creation, address in held))
     seen = {*creations, *rest}
-    for address, beside in _list_unrecorded(comparison, changes):
+    for address, beside in _list_newer(comparison, changes):
         if address not in seen:
             arrivals[address.kind].append(Arrival(address, *_read_entry(comparison, address), None, held=False, beside=beside))
     return arrivals
@@ -56,16 +57,28 @@ def is_pruned(comparison: Comparison, change: Change) -> bool:
     return isinstance(change, ThingChange) and change.action is Action.DELETE and change.address not in comparison.manifest.resources
 
 
-def _list_unrecorded(comparison: Comparison, changes: Sequence[Change]) -> Iterator[tuple[Address, Set[str]]]:
-    """What is declared and live and never was recorded, of the kinds of which something recorded is pruned, with the ids of that."""
-    going: dict[str, set[str]] = defaultdict(set)
+def _list_newer(comparison: Comparison, changes: Sequence[Change]) -> Iterator[tuple[Address, Set[str]]]:
+    """What is declared and live, and newer than something of its kind that is pruned, with the ids of that."""
+    recorded = comparison.recorded
+    going: dict[str, dict[str, float | None]] = defaultdict(dict)
     for change in changes:
-        if change.id and is_pruned(comparison, change) and comparison.recorded.of(change.address.kind, change.id):
-            going[change.address.kind].add(change.id)
+        # What nobody ever declared had no other name in a manifest.
+        if change.id and is_pruned(comparison, change) and (record := recorded.of(change.address.kind, change.id)):
+            going[change.address.kind][change.id] = record.departure
+    dated = {kind for kind, left in going.items() if any(when is not None for when in left.values())}
     for address, live_id in comparison.live.pairs.items() if going else ():
-        is_unknown = address.kind in going and (address.kind, live_id) not in comparison.recorded.records
-        if is_unknown and _is_new(comparison, address):
-            yield address, going[address.kind]
+        if address.kind in going and (address.kind, live_id) not in recorded.records:
+            older: Set[str] = going[address.kind].keys() if _is_new(comparison, address) else frozenset()
+        else:
+            record = recorded.of(address.kind, live_id) if address.kind in dated else None
+            older = _list_older(record, going[address.kind]) if record else frozenset()
+        if older and not comparison.manifest.resources[address].is_gone:
+            yield address, older
+
+
+def _list_older(record: Record, going: Mapping[str, float | None]) -> Set[str]:
+    """The ids of what goes that nobody declared any more when something was first recorded."""
+    return frozenset(live_id for live_id, left in going.items() if record.first is not None and left is not None and left <= record.first)
 
 
 def _is_new(comparison: Comparison, address: Address) -> bool:

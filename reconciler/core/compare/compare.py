@@ -55,7 +55,8 @@ def compare(
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)
     difference = replace(difference, changes=tuple(_add_remark(recorded, change) for change in difference.changes))
-    return spare_members(Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded))
+    live = replace(live, refusals=(*live.refusals, *twins))
+    return spare_members(Comparison(kinds, manifest, live, difference, recorded, left=orphans.things))
 
 
 def _drop_repeated(notes: Sequence[Note], orphaned: set[Address], lost_notes: Sequence[Note]) -> list[Note]:

@@ -33,6 +33,8 @@ class Comparison:
     recorded: Recorded = BLANK
     # The approval that lets links go which somebody made anew since they became ours.
     touched: str = ""
+    # What is ours and not declared here, as far as anybody looked.
+    left: frozenset[Thing] = frozenset()
     # Who carries what goes out of use, by the kind of link, as far as anybody looked and could read it.
     carriers: Mapping[Thing, Mapping[LinkName, frozenset[str]]] = field(default_factory=dict)
 

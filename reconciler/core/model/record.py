@@ -18,6 +18,8 @@ Thing = tuple[str, str]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 # Where `since` says of the thing itself what it says of its links; no list and no other end is called so.
 ITSELF = ""
+# Where it says there when a run saw first that nobody declares the thing any more.
+LEFT = "left"
 
 
 class LinkOrigin(StrEnum):
@@ -75,7 +77,7 @@ class Record:
     # Whether any of the links may be ours; where none is, they need not be read.
     has_own_links: bool = field(default=True, compare=False)
     # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end; and when the thing was
-    # first recorded, at `ITSELF`.
+    # first recorded, at `ITSELF`, and when it left the manifest.
     since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # The policy under which a list of links was the authority over them, by list.
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +114,11 @@ class Record:
         """When it was first recorded, in Unix seconds; None where nothing says."""
         return self.since.get(ITSELF, NOTHING).get(ITSELF)
 
+    @property
+    def departure(self) -> float | None:
+        """When a run saw first that nobody declares it any more, in Unix seconds; None while somebody does, or where nothing says."""
+        return self.since.get(ITSELF, NOTHING).get(LEFT)
+
     def ours_since(self, link: str, target_id: str) -> float:
         """When a link of it became ours; where nothing says, when we wrote to the thing, or recorded it, last."""
         at: int | None = self.since.get(link, NOTHING).get(target_id)
@@ -128,6 +135,13 @@ def _began(run: str) -> float:
         return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return 0.0
+
+
+def mark_left(record: Record, at: float) -> Record:
+    """A record that says when a run saw first that nobody declares the thing any more."""
+    if record.deleted or record.departure is not None:
+        return record
+    return replace(record, since={**record.since, ITSELF: {**record.since.get(ITSELF, NOTHING), LEFT: int(at)}})
 
 
 def without_link(record: Record, link: str, target_id: str) -> Record:
@@ -155,13 +169,15 @@ def _date_link(record: Record, link: str, target_id: str, at: float | None) -> R
 
 
 def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
-    """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
-    still ours."""
+    """A record of what is declared, that says of the new links, each its list and the id of the other end, when they became ours, and of
+    no others than are still ours."""
     new = tuple(new)
     if not new and not record.since:
         return record
     dates = {
-        link: {end: when for end, when in ends.items() if link == ITSELF or record.link_origin(link, end) == LinkOrigin.OWNED}
+        link: {
+            end: when for end, when in ends.items() if (link == ITSELF and end != LEFT) or record.link_origin(link, end) == LinkOrigin.OWNED
+        }
         for link, ends in record.since.items()
     }
     for link, end in new:

@@ -17,7 +17,7 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.record import Record, Thing, without_link
+from reconciler.core.model.record import Record, Thing, mark_left, without_link
 from reconciler.core.model.recorded import LiveLink
 from reconciler.core.record.writer import DONE, RecordWriter, Sides, record_live, take_stock
 
@@ -75,7 +75,7 @@ class Books:
             return self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
 
         things_gone = self._find_gone(list_records)
-        return self._add_watches(chain(self._correct(things_gone), list_records()), things_gone), things_gone
+        return self._add_left(self._add_watches(chain(self._correct(things_gone), list_records()), things_gone), things_gone), things_gone
 
     def _add_rules(self, records: Iterable[Record], outcomes: Sequence[Outcome]) -> Iterator[Record]:
         """These records, and those of what the rules are about that were carried out: such a rule is not new any more, so that from now on
@@ -115,6 +115,15 @@ class Books:
             return record if watch_now == record.watch else replace(record, watch=watch_now, run=self.writer.run)
 
         return self._renew(records, carriers, watch)
+
+    def _add_left(self, records: Iterable[Record], things_gone: Sequence[Thing]) -> Iterator[Record]:
+        """These records, and those of what left the manifest, with when that was seen: what is new since may be that."""
+        unread = self.comparison.recorded.files.unread
+
+        def mark(record: Record) -> Record:
+            return record if unread(record) else mark_left(record, self.writer.now)
+
+        return self._renew(records, self.comparison.left.difference(things_gone), mark)
 
     def _renew(self, records: Iterable[Record], names: Collection[Thing], renew: Callable[[Record], Record]) -> Iterator[Record]:
         """These records, with `renew` put upon those of the named things. A named thing that is not among them is added where `renew`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from reconciler.core.compare.draft import Difference
@@ -36,13 +36,17 @@ class RecordWriter:
     now: float
     # What the ledger calls the file that declares something.
     file: Callable[[str], str]
+    _: KW_ONLY
+    # The kinds of which something left the manifest: what is new of them may be that under another name.
+    left: frozenset[str] = frozenset()
 
     def make_blank(self, address: Address, live_id: str, file: str) -> Record:
         """A record of a thing that the ledger did not know."""
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
-        # Nobody asks it of the many: people, and what they belong to.
-        since = {ITSELF: {ITSELF: int(self.now)}} if self.kinds[address.kind].is_named_by_people else {}
+        # Else nobody asks it of the many: people, and what they belong to.
+        is_asked = self.kinds[address.kind].is_named_by_people or address.kind in self.left
+        since = {ITSELF: {ITSELF: int(self.now)}} if is_asked else {}
         return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run, since=since)
 
     def _begin(self, change: Change, live_id: str) -> Record:

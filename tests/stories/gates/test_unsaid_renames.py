@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import MakeRoute
 from tests.desk.desk import Desk
+from tests.desk.route import changes
 
 APPLY = ("apply", "m.yaml", "--auto-approve")
 LINKS = "policy: {links: owned}\n"
@@ -167,3 +169,68 @@ def test_of_two_tags_that_are_alike_and_were_declared_together_one_is_pruned_wit
     assert desk(*APPLY, m=OWNED + "tags: [Beta, Beta-2026]\n" + people("Beta") + both) == 0
     assert desk(*APPLY, m=OWNED + "tags: [Beta-2026]\n" + people("Beta-2026") + both) == 0
     assert live(desk, "tag", "name") == {"Beta-2026"}
+
+
+# ---- what was recorded after the old one had left the manifest
+def test_a_rename_is_asked_about_where_a_plan_of_a_part_made_the_new_tag(desk: Desk) -> None:
+    crowd(desk, 8)
+    assert desk(*APPLY, m=OWNED + "tags: [Beta]\n" + people("Beta")) == 0
+    give_all(desk, "Beta")
+    assert desk(*APPLY, "--target", "tag/Beta-2026", m=OWNED + "tags: [Beta-2026]\n" + people("Beta-2026")) == 0
+    assert desk.plan() == 3
+    assert desk.gates() == ["rename"]
+
+
+def test_a_rename_is_asked_about_where_prune_is_switched_on_later(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=LINKS + "companies: [{company_id: '6', name: Blue Sun}]\n" + people("'6'", 3, "companies")) == 0
+    rest = "companies: [{company_id: '006', name: Blue Sun}]\ncontacts: [{external_id: '0', companies: ['006']}]\n"
+    for _ in range(2):
+        assert desk(*APPLY, m=LINKS + rest) == 0
+    assert desk.plan(m=OWNED + rest) == 3
+    assert desk.gates() == ["rename"]
+
+
+def test_a_rename_is_still_asked_about_after_the_rest_was_applied_under_hold(desk: Desk) -> None:
+    """Then what somebody made by hand is recorded as found."""
+    crowd(desk, 8)
+    assert desk(*APPLY, m=HOLD + "tags: [Beta, keep]\n" + people("Beta")) == 0
+    give_all(desk, "Beta")
+    desk.seed(tags=["Beta-2026"])
+    desk.write("m.yaml", HOLD + "tags: [Beta-2026, keep, more]\n" + people("Beta-2026"))
+    for _ in range(2):
+        assert desk(*APPLY) == 5
+        assert count_members(desk, "Beta") == 8
+
+
+def test_what_was_declared_again_together_with_what_is_like_it_is_pruned_without_a_question(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["keep"], "contacts": [{"external_id": str(n)} for n in range(4)]}, ledger=True)
+    later = "- {external_id: '3', tags: [Beta-2026]}\n"
+    alone = "tags: [Beta-2026]\n" + people("Beta-2026", 1) + later
+    texts = ["tags: [Beta]\n" + people("Beta"), alone, "tags: [Beta, Beta-2026]\n" + people("Beta") + later, alone]
+    for number, text in enumerate(texts):
+        path = route.manifest(LINKS + text)
+        if number == 3:
+            # Somebody who is declared nowhere has it too.
+            route.box.seed({"contacts": [{"external_id": "8", "tags": ["Beta"]}]})
+        route.converge(path)
+        route.clock.now += 60
+    plan = route.document(route.manifest(OWNED + alone))
+    assert changes(plan) == ["delete tag/Beta"]
+    assert plan["refused"] == []
+
+
+def test_what_left_the_manifest_is_recorded_once(desk: Desk) -> None:
+    assert desk(*APPLY, m=LINKS + "tags: [Beta, keep]\n") == 0
+    assert desk(*APPLY, m=LINKS + "tags: [keep]\n") == 0
+    before = desk.records()
+    assert desk(*APPLY, m=LINKS + "tags: [keep]\n") == 0
+    assert desk.records() == before
+
+
+def test_what_a_plan_of_a_part_does_not_touch_has_not_left_the_manifest(desk: Desk) -> None:
+    assert desk(*APPLY, m=LINKS + "tags: [Beta, keep, {name: new, renamed_from: old}]\n") == 0
+    before = desk.records()
+    assert desk(*APPLY, "--target", "tag/more", m=LINKS + "tags: [Beta, keep, new, more]\n") == 0
+    assert before.items() <= desk.records().items()
+    assert not any(record.departure for record in desk.records().values())
