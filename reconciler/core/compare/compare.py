@@ -50,7 +50,7 @@ def compare(
         difference.notes, {live.things[kind][i].address for kind, i in orphans.things if i in live.things.get(kind, {})}, lost_notes
     )
     notes += [*lost_notes, *orphans.notes, *_note_other_names(recorded, live), *alike]
-    difference = replace(difference, notes=tuple(dict.fromkeys(notes)), changes=(*difference.changes, *orphans.changes))
+    difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *orphans.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)

@@ -32,17 +32,24 @@ def spare_mentioned(
     if not entries:
         return live, difference
     mentioned = _find_mentioned(kinds, [manifest.resources[address] for address in sorted(entries)], live, recorded)
-    changes, spared = list[Change](), set[Thing]()
+    changes, notes = list[Change](), list[Note]()
     for change in difference.changes:
         things = _list_things(change) & mentioned.keys() if change.action in LOSING and entries.isdisjoint(_list_ends(change)) else ()
-        spared.update(things)
+        notes += [_note_waiting(change, thing, mentioned[thing]) for thing in sorted(things)[:1]]
         changes += [] if things else [change]
-    live = replace(live, mentioned=mentioned)
-    return live, replace(difference, changes=tuple(changes), notes=(*difference.notes, *note_spared(live, sorted(spared))))
+    return replace(live, mentioned=mentioned), replace(difference, changes=tuple(changes), notes=(*difference.notes, *notes))
+
+
+def _note_waiting(change: Change, thing: Thing, mark: Mark) -> Note:
+    """A note that what another entry wants is not done now."""
+    target, (kind, live_id) = f" {change.target}" if change.target else "", thing
+    text = f"{change.action}{target}: not now, as the entry at {mark} mentions that {kind} (id {live_id})"
+    text = f"{text}, and nothing is done with that entry"
+    return Note("withheld", text, change.address, change.mark, is_open=True)
 
 
 def note_spared(live: Snapshot, names: Iterable[Thing]) -> Iterator[Note]:
-    """Notes on mentioned things that would lose something else, or be lost."""
+    """Notes on those of these things that are mentioned, and so stay though nothing else declares them."""
     for kind, live_id in names:
         if (mark := live.mentioned.get((kind, live_id))) and (thing := live.things.get(kind, {}).get(live_id)):
             text = f"the entry at {mark} mentions it (id {live_id}), and nothing is done with that entry: it stays, and keeps what it has"

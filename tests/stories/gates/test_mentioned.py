@@ -125,6 +125,16 @@ def test_what_a_refused_entry_mentions_is_said_to_go_nowhere(desk: Desk) -> None
         assert "delete" not in desk.out.partition("the next plan")[2]
 
 
+def test_what_another_entry_wants_of_it_is_not_called_done(desk: Desk) -> None:
+    make_ours(desk, "tags: [gold, keep]\n" + people("gold"))
+    gold = desk.id("tag", name="gold")
+    for scope in (("--target", "contact/0"), ("--exclude", "tag/id:99999")):
+        assert desk("apply", "m.yaml", "--auto-approve", *scope, m=OURS % "" + WRONG + people("keep")) == 5
+        assert f"contact/0: detach tag/gold: not now, as the entry at m.yaml:2:8 mentions that tag (id {gold})" in desk.out
+        assert desk.plan(*scope) == 2
+    assert count_carriers(desk, "contact", "tags", gold) == 3
+
+
 def test_what_a_refused_entry_mentioned_is_ours_to_prune_as_before_once_nothing_mentions_it(desk: Desk) -> None:
     make_ours(desk, "tags: [gold, keep]\n" + people("gold"))
     assert desk("apply", "m.yaml", "--auto-approve", m=HOLD + WRONG + people("keep")) == 5
