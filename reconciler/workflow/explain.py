@@ -108,8 +108,10 @@ def _find_meant(session: Session, manifest: Manifest, address_asked: Address) ->
     if live is None:
         return find_entry(kind, manifest, names, by_fields=True) or address_asked, None
     names_of_live = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
-    # So is the entry found that only says such a name, of a thing that it means otherwise: a plan takes nothing from what it mentions.
+    # So is the entry found that only says such a name, and means nothing that is live: a plan takes nothing from what it mentions.
     by_fields = find_entry(kind, manifest, names_of_live, by_fields=True) if not kind.person else None
+    if by_fields and find_meant(session, kind, [by_fields.key])[0][2]:
+        by_fields = None
     return find_entry(kind, manifest, names_of_live) or by_fields or live.address, live
 
 
