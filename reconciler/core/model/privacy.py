@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.written import quote_visibly
@@ -132,8 +133,11 @@ class Known:
         return "".join(part if n % 2 else self._without(part) for n, part in enumerate(parts))
 
     def _without(self, text: str) -> str:
-        text = encoded_mail_hidden(str(hide(text, False)))
-        return _NUMBER.sub(self._number, "".join(self._pieces(text)))
+        text = "".join(self._pieces(encoded_mail_hidden(str(hide(text, False)))))
+        plain = _decode(text)
+        # Where the plain text names somebody it stands instead, masked; any other is left as it is.
+        masked = "".join(self._pieces(str(hide(plain, False)))) if plain != text else plain
+        return _NUMBER.sub(self._number, text if masked == plain else masked)
 
     def _number(self, match: re.Match[str]) -> str:
         digits = re.sub("[^0-9]", "", match[0])
@@ -175,6 +179,15 @@ def _forms(value: str) -> Iterator[str]:
         digits = re.sub("[^0-9]", "", value)
         if len(digits) >= 5 and not re.search("[^0-9 ().+/-]", value):
             yield digits
+
+
+_ESCAPED = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+")
+
+
+def _decode(text: str) -> str:
+    """A text without the escapes of JSON, HTML and URLs."""
+    text = _ESCAPED.sub(lambda match: str(json.loads(f'"{match[0]}"')), text)
+    return unquote_plus(html.unescape(text))
 
 
 def path_hidden(path: str) -> str:

@@ -60,3 +60,29 @@ def test_a_long_message_takes_no_time() -> None:
     known.learn([f"person {n}" for n in range(2000)] + ["x" * 500])
     assert known.mask("- " * 600) == "- " * 600
     assert known.mask("7 " * 600) == "7 " * 600
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "name=Malcolm+Reynolds&x=1",
+        'a {"name": "Se\\u00e1n Reynolds"}',
+        'a {"name": "\\ud83c\\udf31 Kaylee"}',
+        "a Se&aacute;n Reynolds",
+        "a Se&#225;n Reynolds",
+        "a Se&#xE1;n Reynolds",
+        "a Sea\u0301n Reynolds",
+        "Malcolm%20Reynolds",
+        "Se%C3%A1n+Reynolds",
+        "ann&#64;mail.example",
+    ],
+)
+def test_a_known_name_is_masked_however_it_is_encoded(said: str) -> None:
+    known = Known()
+    known.take(["Malcolm Reynolds", "Se\u00e1n Reynolds", "\U0001f331 Kaylee"])
+    assert "***" in known.mask(said)
+
+
+@pytest.mark.parametrize("said", ["a+b = 100%25", "R&amp;D \\u00e1 exists", f"a+b exists with id={ID}", "\\ud83c alone", "\\u12"])
+def test_a_message_that_names_nobody_stays_as_it_is_encoded(said: str) -> None:
+    assert mask_text(said) == said
