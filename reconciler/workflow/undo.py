@@ -23,7 +23,7 @@ from reconciler.core.plan.side_by_side import compare_with_now
 from reconciler.core.plan.work import Proposal, StalePlan, Work, hold_work
 from reconciler.core.undo import turn as core
 from reconciler.core.undo.draft import LOST, Carried
-from reconciler.core.undo.facts import UNKNOWN, Effect, Fact, judge_effect, list_made, list_questions, read_done
+from reconciler.core.undo.facts import UNKNOWN, Effect, Fact, judge_effect, list_made, list_questions, list_typing, read_done
 from reconciler.core.undo.preimage import KEPT, Preimage
 from reconciler.core.undo.turn import Undo, list_moved, list_unreadable, name_change
 from reconciler.errors import Stale, Usage
@@ -122,7 +122,8 @@ def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], ap
     questions, also = list_questions(session.kinds, preimage, kept_changes)
     refuse(hold_to_pin(questions.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
-    live = observer.observe(questions, session.here, session.window, Hints(also=also), Certain(frozenset(questions.resources)))
+    hints = Hints(also=also, every=list_typing(session.kinds, kept_changes))
+    live = observer.observe(questions, session.here, session.window, hints, Certain(frozenset(questions.resources)))
     recorded = recall(session, questions)
     undo = core.plan_undo(
         session.kinds, preimage, kept_changes, live, recorded, _read_carriers(session, list_made(session.kinds, kept_changes, live))

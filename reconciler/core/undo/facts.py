@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.change import Action
@@ -13,9 +14,10 @@ from reconciler.core.model.desired import Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.past import Done
+from reconciler.core.model.paths import definition_at
 from reconciler.core.model.policy import Limits, Policy
 from reconciler.core.model.record import Thing
-from reconciler.core.undo.preimage import End, KeptChange, Preimage
+from reconciler.core.undo.preimage import End, KeptChange, Moved, Preimage
 from reconciler.errors import Mark
 
 
@@ -83,6 +85,19 @@ def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[Done
         address = address_by((change.target or change.source).kind, change.by, change.key)
         resources[address] = Resource(address, change.by, change.key, {}, mark)
     return make_manifest(preimage, resources), also
+
+
+def list_typing(kinds: Kinds, kept_changes: Sequence[DoneChange]) -> frozenset[str]:
+    """The kinds that say of which type the numbers are that a run wrote or took away: some of them are times."""
+    moves = ((kinds[change.source.kind], change.fields, change.had) for change, _ in kept_changes if not change.link)
+    places = ((kind, path, value) for kind, fields, had in moves for path, value in chain(fields.items(), had.items()))
+    definitions = (definition_at(kind, path) for kind, path, value in places if _has_number(value))
+    return frozenset(definition.kind for definition in definitions if definition)
+
+
+def _has_number(value: Any) -> bool:
+    """Whether a value, or one side of a move, is a number."""
+    return any(isinstance(side, (int, float)) and not isinstance(side, bool) for side in (value if isinstance(value, Moved) else (value,)))
 
 
 def make_manifest(preimage: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
