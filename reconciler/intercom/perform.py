@@ -279,7 +279,7 @@ class Performer:
             try:
                 with self._names.turn(call.by_name):
                     reply = self.client.send(request)
-                    self._check_target(link, change, call, request, reply, ids)
+                    self._check_target(link, change, call, request, reply, ids, asks=call is not job.calls[-1])
             except HttpError as error:
                 if error.is_gone and link.lost_source and error.said == link.lost_source:
                     text = f"the {link.source} is archived, merged or deleted: {error.message}"
@@ -289,8 +289,10 @@ class Performer:
                 raise
         return self._link_outcomes(link, job, ids, request, reply)
 
-    def _check_target(self, link: LinkKind, change: LinkChange, call: Call, request: Request, reply: Reply, ids: Ids) -> None:
-        """Hold the thing that the reply shows against the target that was meant. Raises Another."""
+    def _check_target(
+        self, link: LinkKind, change: LinkChange, call: Call, request: Request, reply: Reply, ids: Ids, *, asks: bool
+    ) -> None:
+        """Hold the thing that the reply shows against the target that was meant; `asks`: the call links nothing. Raises Another."""
         if not call.by_name and change.action is Action.DETACH and not change.merges and "id" not in reply.body:
             return
         target_id, reply_id = change.target_id or ids[change.target], routes.id_of(self.client, request, reply.body)
@@ -301,10 +303,28 @@ class Performer:
         kind = self.kinds[link.target]
         here = routes.thing(self.client, request, kind, reply.body)
         new = "" if self._bearers.knew(kind.name, reply_id) else ", which was not there when this was planned"
+        if asks and not self._bearers.address_of(kind.name, reply_id):
+            new += self._take_back(kind, str(call.body["name"]), here)
         text = f"Intercom took another {describe(kind, here)}{new}, for the {kind.name} meant (id {target_id})"
         if call.by_name:
             self._names.set_wrong(call.by_name, text)
         raise Another(text)
+
+    def _take_back(self, kind: Kind, name: str, here: Live) -> str:
+        """Delete what Intercom made of a name that was asked for; the answer is what to say of it. What has the very name that was sent may
+        be somebody else's, and so may what is used."""
+        from reconciler.intercom.uses import uses_of
+
+        if kind.identities[0].fold(here.key) == kind.identities[0].fold(name):
+            return ""
+        try:
+            if any(use.number for use in uses_of(self.client, kind, here.id)):
+                return ""
+            assert kind.delete is not None
+            self.client.send(routes.request(kind.delete.route, {"id": here.id}))
+        except IntercomError as error:
+            return f" and could not be deleted again ({error}): delete it by hand"
+        return ": Intercom made it of that name, and it is deleted again"
 
     def _link_outcomes(self, link: LinkKind, job: Job, ids: Ids, request: Request, reply: Reply) -> Sequence[Outcome]:
         """What the reply says of each source: that it is linked now, or not any more; where it speaks of none, of all the same."""

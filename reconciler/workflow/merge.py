@@ -130,7 +130,8 @@ class LastLook:
 
     def _move(self, new: Sequence[LinkChange], carriers: Carriers, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         first, more = len(self.steps), [Step(change) for change in new]
-        jobs = compile_steps(self.session.kinds, more, self.session.client.version, unsure(self.session.kinds, more, self.comparison.live))
+        names = unsure(self.session.kinds, more, self.comparison.live, self.comparison.recorded)
+        jobs = compile_steps(self.session.kinds, more, self.session.client.version, names)
         self.steps.extend(more)
         self.keep(first, carriers)
         all_jobs = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]

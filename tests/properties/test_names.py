@@ -79,17 +79,19 @@ def _names(route: Route) -> dict[str, str]:
     return {id: str(doc["name"]) for id, doc in route.box.ws.store.table("tag").docs.items()}
 
 
-def _carry_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
-    """Plan and apply; what the plan showed. What is refused is not applied."""
+def _carry_out(route: Route, manifest: Doc) -> tuple[tuple[Step, ...], set[str | None]]:
+    """Plan and apply; what the plan showed, and the ids of what its creates made. What is refused is not applied."""
+    made: set[str | None] = set()
     plan = route.saved(route.manifest(manifest))
     if plan["refused"]:
         event(f"refused {plan['refused'][0]['gate']}")
-        return ()
+        return (), made
     with route.session() as session:
         work = prepare(session, plan, planned_manifest(plan))
         for outcome in carry_out(session, work, route.stop):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
-        return work.proposal.plan.steps
+            made |= {outcome.id} if outcome.change.action is Action.CREATE else set()
+        return work.proposal.plan.steps, made
 
 
 def _shown(steps: tuple[Step, ...], *actions: Action) -> set[str | None]:
@@ -98,8 +100,9 @@ def _shown(steps: tuple[Step, ...], *actions: Action) -> set[str | None]:
 
 def _check(route: Route, manifest: Doc) -> None:
     names, pairs = _names(route), _pairs(route)
-    steps = _carry_out(route, manifest)
+    steps, made = _carry_out(route, manifest)
     now = _names(route)
+    assert now.keys() - names.keys() <= made, (names, now)
     gone, renamed = names.keys() - now.keys(), {id for id in names.keys() & now.keys() if names[id] != now[id]}
     assert gone <= _shown(steps, Action.DELETE)
     assert renamed <= _shown(steps, Action.RENAME)

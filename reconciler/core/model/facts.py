@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.core.model.spelling import blur, fold, skeleton, stream_safe
+from reconciler.core.model.spelling import blur, fold, skeleton, spell, stream_safe
 
 # The name of the file, beside a manifest or in our own folder.
 FILE = "intercom-facts.json"
@@ -89,6 +89,15 @@ class Facts(_Told):
             text = text[: self.name_length or _CUT]
         return text or name
 
+    def keeps(self, name: str) -> bool:
+        """Whether Intercom surely takes the name of a live tag as it is: nothing in it is what servers change, or the probe saw it stay."""
+        return (
+            (name.isprintable() and spell(name) == name and (name.isascii() or self.name_folding is not None))
+            and (self.name_html == "kept" or _HTML.isdisjoint(name))
+            and (self.name_blanks == "kept" or name == name.strip())
+            and (self.name_beyond == "taken" or len(name) <= (self.name_length or _CUT))
+        )
+
     def too_long(self, name: str) -> bool:
         """Whether a name is longer than what is taken as written."""
         return self.name_beyond in ("cut", "refused") and self.name_length is not None and len(name) > self.name_length
@@ -96,6 +105,8 @@ class Facts(_Told):
 
 # Where the length at which names are cut is not known, two names must differ within so few characters.
 _CUT = 40
+# Signs that a server may write otherwise, as HTML has to.
+_HTML = frozenset("&<>\"'")
 UNKNOWN = Facts()
 
 

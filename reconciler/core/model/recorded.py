@@ -176,6 +176,19 @@ class Recorded:
         record = self.of(thing.kind, live_id)
         return record is not None and record.shown_as == self.digests.thing(self.app_id, thing)
 
+    def became(self, sent: Address, thing: Address, live_id: str) -> bool:
+        """Whether a live thing, by its own address, has the name that Intercom made of this one."""
+        record = self.of(thing.kind, live_id)
+        digest = self.digests.thing(self.app_id, sent)
+        return self.rewritten(thing, live_id) and record is not None and (record.thing == digest or digest in record.former)
+
+    def proves_name(self, thing: Address, live_id: str) -> bool:
+        """Whether a live thing, by its own address, has the name that we sent, and the answer showed it so."""
+        record = self.of(thing.kind, live_id)
+        if record is None or not record.written or record.shown_as or record.former:
+            return False
+        return record.thing == self.digests.thing(self.app_id, thing)
+
     def had(self, kind: str, live_id: str, address: Address) -> bool:
         """Whether a live thing had an address before the one that it has now."""
         record = self.of(kind, live_id)

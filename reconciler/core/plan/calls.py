@@ -19,6 +19,8 @@ from reconciler.core.plan.order import Step
 
 # The admin whose token it is, in whose name some calls are made.
 ACTOR = Address("admin", "me")
+# No name may mean another thing.
+SURE: Mapping[Address, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ class Job:
         return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in places))
 
 
-def compile_steps(kinds: Kinds, steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()) -> tuple[Job, ...]:
+def compile_steps(kinds: Kinds, steps: Sequence[Step], version: str = "2.16", unsure: Mapping[Address, str] = SURE) -> tuple[Job, ...]:
     """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted. The names of `unsure`
-    addresses may mean another thing: calls go by the id, and where there is only the name, Intercom is asked first whom it means."""
+    addresses may mean another thing: calls go by the id, and where there is only a name, it is the one here, and Intercom is asked first
+    whom it means."""
     jobs = []
     for i, step in enumerate(steps):
         calls: tuple[Call, ...]
@@ -140,25 +143,25 @@ def _on_wire(kind: Kind, name: str, value: Any, version: str) -> tuple[str, Any]
     return field.wire_name or name, Ref(end) if end else field.wire(value, version)
 
 
-def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
+def _link_calls(link: LinkKind, change: LinkChange, unsure: Mapping[Address, str]) -> Iterator[Call]:
     write = link.attach if change.action is Action.ATTACH else link.detach
     if write.is_by_name and change.target in unsure and link.names:
-        yield _link_write(link.names, change)
-    yield _link_write(write, change)
+        yield _link_write(link.names, change, unsure)
+    yield _link_write(write, change, unsure)
 
 
-def _link_write(write: Write, change: LinkChange) -> Call:
+def _link_write(write: Write, change: LinkChange, unsure: Mapping[Address, str]) -> Call:
     values: Mapping[str, str | Ref] = {
         "source": change.id or Ref(change.address),
         "target": change.target_id or Ref(change.target),
-        "name": change.target_key or change.target.key,
+        "name": unsure.get(change.target) or change.target_key or change.target.key,
         "actor": Ref(ACTOR),
     }
     return Call(write.route, values, fill(write.body, values), by_name=change.target if write.is_by_name else None)
 
 
 def _in_bulk(
-    links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str, unsure: Container[Address]
+    links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str, unsure: Mapping[Address, str]
 ) -> tuple[Job, ...]:
     """The bulk pass: links to one target that one call can make become one job, where the first of them stood."""
     groups: dict[Any, list[int]] = defaultdict(list)
@@ -177,7 +180,7 @@ def _in_bulk(
             part = members[start : start + bulk.size]
             if len(part) > 1:
                 replacements.update(dict.fromkeys(part))
-                replacements[part[0]] = _join_calls(bulk, steps, part, jobs[part[0]].calls[:-1])
+                replacements[part[0]] = _join_calls(bulk, steps, part, jobs[part[0]].calls[:-1], unsure)
     return tuple(job for i, old in enumerate(jobs) if (job := replacements.get(i, old)) is not None)
 
 
@@ -185,12 +188,12 @@ def _bulk(link: LinkKind, action: Action) -> Bulk | None:
     return link.bulk_attach if action is Action.ATTACH else link.bulk_detach
 
 
-def _join_calls(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...]) -> Job:
+def _join_calls(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...], unsure: Mapping[Address, str]) -> Job:
     calls = []
     for i in part:
         change = steps[i].change
         assert isinstance(change, LinkChange)
-        calls.append(_link_write(bulk.write, change))
+        calls.append(_link_write(bulk.write, change, unsure))
     body = {**calls[0].body, bulk.items: [item for call in calls for item in call.body[bulk.items]]}
     needs = frozenset().union(*(steps[i].needs for i in part))
     return Job((*first, replace(calls[0], body=body)), tuple(part), steps[part[0]].wave, needs, bulk.items)

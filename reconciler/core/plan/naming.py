@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.live import Snapshot
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.route import LinkKind
 from reconciler.core.plan.order import Step
 
 
-def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Address]:
-    """The targets of links that their name does not surely mean: another live thing has one like it, or they are spelled otherwise; and
-    those that were declared by their id."""
+def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot, recorded: Recorded) -> Mapping[Address, str]:
+    """The targets of links that their name does not surely mean, each with the name to ask for it by: another live thing has one like it,
+    they are spelled otherwise, Intercom may make another name of theirs; and those that were declared by their id."""
     ends = [c for step in steps if isinstance(c := step.change, LinkChange) and _by_name(kinds.links[c.link], c.action)]
-    targets, by_id = {c.target: c.target_id for c in ends}, {c.target for c in ends if c.target_key}
+    targets, by_id = {c.target: c.target_id for c in ends}, {c.target: c.target_key for c in ends if c.target_key}
     renames = {step.change.address for step in steps if step.change.action is Action.RENAME}
-    looks = _looks({address.kind for address in targets}, live)
-    return frozenset(
-        address
-        for address, live_id in targets.items()
-        if address in by_id
-        or looks[address.kind].get(live.facts.blur(address.key), set()) - {live_id}
-        or (live_id and address not in renames and live.things[address.kind][live_id].key != address.key)
-    )
+    looks, names = _looks({address.kind for address in targets}, live), {}
+    for address, live_id in targets.items():
+        thing = live.things.get(address.kind, {}).get(live_id or "")
+        is_alike = looks[address.kind].get(live.facts.blur(address.key), set()) - {live_id}
+        is_other = thing and address not in renames and not (thing.key == address.key and _is_kept(thing, live, recorded))
+        if address in by_id or is_alike or is_other:
+            name = by_id.get(address, address.key)
+            names[address] = _spelling(thing, name, live, recorded) if thing else name
+    return names
+
+
+def _is_kept(thing: Live, live: Snapshot, recorded: Recorded) -> bool:
+    """Whether Intercom surely takes the name of a live thing as it is: by its signs, or since a write of ours was answered with it."""
+    return live.facts.keeps(thing.key) or recorded.proves_name(thing.address, thing.id)
+
+
+def _spelling(thing: Live, name: str, live: Snapshot, recorded: Recorded) -> str:
+    """The name to send for a live thing: the one of which Intercom made the name that it has, where that is known."""
+    sent = html.unescape(name)
+    if name != thing.key or sent == name or html.escape(sent, quote=False) != name:
+        return name
+    known = live.facts.name_html == "escaped" or recorded.became(Address(thing.kind, sent), thing.address, thing.id)
+    return sent if known else name
 
 
 def _by_name(link: LinkKind, action: Action) -> bool:

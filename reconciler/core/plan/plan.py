@@ -169,7 +169,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         env=manifest.env,
         questions=live.questions,
         steps=steps,
-        jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
+        jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live, comparison.recorded)),
         refusals=refusals,
         notes=(*part.live.notes, *part.difference.notes, *left_out),
         scope=scope,
@@ -216,7 +216,7 @@ def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Addre
         return plan
     waiting = [(plan.steps[i].change, out[i]) for i in sorted(out) if not entries(plan.steps[i].change.address)]
     steps = order.keep(plan.steps, set(range(len(plan.steps))) - out.keys())
-    jobs = compile_steps(comparison.kinds, steps, version, unsure(comparison.kinds, steps, comparison.live))
+    jobs = compile_steps(comparison.kinds, steps, version, unsure(comparison.kinds, steps, comparison.live, comparison.recorded))
     losing = count_affected(comparison.kinds, [step.change for step in steps])
     return replace(plan, steps=steps, jobs=jobs, losing=losing, notes=(*plan.notes, *_note_waiting(waiting, plan.workspace.app_id)))
 

@@ -189,7 +189,7 @@ def _compile(
     """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
     plan, comparison = fresh
     steps = keep(plan.steps, verdict.keep)
-    jobs = compile_steps(comparison.kinds, steps, context.version, unsure(comparison.kinds, steps, comparison.live))
+    jobs = compile_steps(comparison.kinds, steps, context.version, unsure(comparison.kinds, steps, comparison.live, comparison.recorded))
     refuse(over_calls(approvals, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
     plan = replace(plan, steps=steps, jobs=jobs)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
