@@ -312,13 +312,13 @@ class Performer:
 
     def _take_back(self, kind: Kind, name: str, here: Live) -> str:
         """Delete what Intercom made of a name that was asked for; the answer is what to say of it. What has the very name that was sent may
-        be somebody else's, and so may what is used."""
+        be somebody else's, and so may what is used, or of which nobody can say that it is not."""
         from reconciler.intercom.uses import uses_of
 
         if kind.identities[0].fold(here.key) == kind.identities[0].fold(name):
             return ""
         try:
-            if any(use.number for use in uses_of(self.client, kind, here.id)):
+            if any(use.number != 0 for use in uses_of(self.client, kind, here.id)):
                 return ""
             assert kind.delete is not None
             self.client.send(routes.request(kind.delete.route, {"id": here.id}))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
-from reconciler.core.model.spelling import find_hidden
 from reconciler.errors import ReconcilerError
 
 # DEL, C1; marks and overrides of direction; what has no width and no use in a name; line separators; halves of surrogate pairs; tags.
@@ -30,6 +28,13 @@ def clean(text: str) -> str:
 def reveal(text: str) -> str:
     """A foreign name, or a sentence with names in it, on one line, with what nobody can see in it written out too, as JSON writes it."""
     text = clean(text)
+    if text.isascii():
+        return text
+    # What few texts need takes time to import, and --version and --help come through here.
+    import json
+
+    from reconciler.core.model.spelling import find_hidden
+
     return text.translate({ord(char): json.dumps(char)[1:-1] for char in find_hidden(text)})
 
 
