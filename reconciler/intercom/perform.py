@@ -11,7 +11,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.kinds import Kinds, join_words
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import field_at, live_value
@@ -21,6 +21,7 @@ from reconciler.core.plan.calls import Call, Job, Ref, rewrites
 from reconciler.core.plan.order import Step
 from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
+from reconciler.intercom.archived import list_names, list_others, say_asleep, say_in_the_way, say_other
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import CallError, HttpError, NoAnswer
 from reconciler.intercom.http.request import Reply, Request
@@ -111,6 +112,8 @@ class Performer:
     monotonic: Callable[[], float] = time.monotonic
     # Whether an earlier run saw that an id is somebody else than the address means.
     is_stranger: Callable[[Address, str], bool] = lambda address, live_id: False
+    # Whether an archived id may be brought back to see whether it has one of these names.
+    may_be_woken: Callable[[str, str, Sequence[Address]], bool] = lambda kind, live_id, names: True
 
     def __post_init__(self) -> None:
         self._bearers = Bearers(self.live_ids)
@@ -185,21 +188,15 @@ class Performer:
         def fail(text: str, stranger: str | None = None) -> NoReturn:
             raise _End(Status.FAILED, text, error.request_id, stranger)
 
-        if archived and not change.returns:
-            fail(self._say_archived(kind, change, live_id))
-        other = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
-        if archived and self.is_stranger(change.address, live_id):
-            once = "it was brought back from the archive once to see that, and is left alone now"
-            fail(f"{other}: {once}: {error.message}", live_id)
         if archived:
-            self._bring_back(kind, live_id, error)
+            self._wake(kind, change, live_id, error)
         here = self._read(kind, live_id)
         if here is None:
             why = "cannot be read: it is archived, merged or deleted; plan again"
             fail(f"the {kind.name} that is in the way (id {live_id}) {why}: {error.message}")
         if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
             failure = self._put_back(kind, live_id) if archived else ""
-            fail(f"{other}{failure}: {error.message}", live_id if archived else None)
+            fail(f"{say_other(kind, live_id)}{failure}: {error.message}", live_id if archived else None)
         proof, missing = _Proof(live_id), list[str]()
         for call in rewrites(kind, change, here, self.client.version):
             request = self._request(call, ids)
@@ -208,19 +205,18 @@ class Performer:
         reason = "brought back from the archive" if archived else "existed already"
         return replace(_outcome(job, change, replace(proof, missing=missing), reason), met=True)
 
-    def _say_archived(self, kind: Kind, change: ThingChange, live_id: str) -> str:
-        """Who in the archive is in the way of a create. The 409 does not say by which value, and nobody in the archive can be read."""
-        resource, who = self.resources[change.address], f"an archived {kind.name} (id {live_id})"
-        values = resource.fields
-        others = [name for name in kind.identity if name != resource.by and values.get(name) is not None and kind.fields[name].moves]
-        if not others:
-            return f"{who} has this identity; write `state: present` to bring it back"
-        names = join_words(others, "or")
-        now = f"write another {names} here, or let that one go by hand: bring it back and change it, or delete it for good"
-        if self.is_stranger(change.address, live_id):
-            return f"{who} holds the {names} of this entry, and an earlier run saw that it is somebody else; {now}"
-        held = f"{who} holds the {join_words([resource.by, *others], 'or')} of this entry, and Intercom does not say which"
-        return f"{held}; if it is somebody else, {now}; if it is the one meant, write `state: present`"
+    def _wake(self, kind: Kind, change: ThingChange, live_id: str, error: HttpError) -> None:
+        """Bring somebody back from the archive to see who it is, where that is wanted and not known. Raises _End where it is not."""
+        resource, is_stranger = self.resources[change.address], self.is_stranger(change.address, live_id)
+        if not change.returns:
+            text = say_in_the_way(kind, resource, live_id, is_stranger=is_stranger)
+            raise _End(Status.FAILED, text, error.request_id)
+        if is_stranger:
+            once = "it was brought back from the archive once to see that, and is left alone now"
+            raise _End(Status.FAILED, f"{say_other(kind, live_id)}: {once}: {error.message}", error.request_id, live_id)
+        if list_others(kind, resource) and not self.may_be_woken(kind.name, live_id, list_names(kind, resource)):
+            raise _End(Status.FAILED, f"{say_asleep(kind, resource, live_id)}: {error.message}", error.request_id)
+        self._bring_back(kind, live_id, error)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
         assert kind.archive is not None

@@ -121,7 +121,7 @@ def carry_out(
 
     steps, wait = list(work.proposal.plan.steps), session.client.sleep or stop.wait
     resources, recorded = work.proposal.manifest.resources, work.proposal.comparison.recorded
-    settings = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
+    settings = (work.ids, wait, session.client.monotonic, recorded.is_stranger, recorded.may_be_woken)
     performer, room = Performer(session.client, session.kinds, steps, resources, *settings), session.client.limiter.room
     carriers = imaging.read_kept(session, work.proposal.plan.changes, work.carriers)
     more = list_standing(imaging.unforeseen(work, carriers), work.approved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -204,6 +204,14 @@ class Recorded:
     def is_stranger(self, address: Address, live_id: str) -> bool:
         """Whether an archived thing was brought back once to see who it is, and is not the one that an address means."""
         return bool(self.strangers) and (self.digests.thing(self.app_id, address), live_id) in self.strangers
+
+    def may_be_woken(self, kind: str, live_id: str, names: Iterable[Address]) -> bool:
+        """Whether an archived thing may be brought back to see whether one of these names is its own: no earlier run did that and met
+        somebody else, and it is not on record under another name."""
+        if any(live_id == stranger for _, stranger in self.strangers):
+            return False
+        record = self.of(kind, live_id)
+        return record is None or record.thing in {self.digests.thing(self.app_id, name) for name in names}
 
     def has_lost_create(self, address: Address) -> bool:
         """Whether a create of ours was sent, never answered, and proved to be of something that was not there."""

@@ -111,6 +111,33 @@ def test_who_is_somebody_else_to_one_entry_may_be_the_one_that_another_means(mak
     assert (back.status, back.reason) == (Status.APPLIED, "brought back from the archive")
 
 
+def test_whom_the_ledger_knows_by_another_name_is_not_brought_back_to_see_who_it_is(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "1", "email": "zoe@x.example"}]}, ledger=True, shared_email="never")
+    away = {"external_id": "1", "state": "archived"}
+    route.converge(route.manifest({"contacts": [away]}))
+    route.box.forget_requests()
+    path = route.manifest({"contacts": [away, *TAKES["contacts"]]})
+    for _ in range(2):
+        outcome = one(route.converge(path), "create")
+        assert outcome.status is Status.FAILED
+        assert "and is known as somebody else, by the ledger or since an earlier run brought it back once" in outcome.reason
+    assert {request.path for request in route.box.writes} == {"/contacts"}
+
+
+def test_who_was_seen_to_be_somebody_else_is_not_brought_back_for_the_next_entry(make_route: MakeRoute) -> None:
+    route = make_route(STRANGER, ledger=True)
+    for key in ("25", "26", "27"):
+        route.converge(route.manifest({"contacts": [{**TAKES["contacts"][0], "external_id": key}]}))
+    assert len([request for request in route.box.writes if request.path.endswith("/unarchive")]) == 1
+
+
+def test_who_is_on_record_by_the_e_mail_is_brought_back_under_an_external_id(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25", "email": "zoe@x.example"}]}, ledger=True)
+    route.converge(route.manifest({"contacts": [{"email": "zoe@x.example", "state": "archived"}]}))
+    back = one(route.converge(route.manifest(TAKES)), "create")
+    assert (back.status, back.reason) == (Status.APPLIED, "brought back from the archive")
+
+
 def test_a_stranger_is_no_thing_of_a_run_in_its_history(make_route: MakeRoute) -> None:
     route = make_route(STRANGER, ledger=True)
     route.converge(route.manifest(TAKES))
