@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
+from itertools import pairwise
 
 # So many combining marks in a row, more than any language writes: longer runs are cut up by a joiner, or bringing them into their
 # order takes quadratic time (https://www.unicode.org/reports/tr15/, Stream-Safe Text Format).
@@ -59,10 +60,10 @@ def skeleton(name: str) -> str:
 
 def find_hidden(text: str) -> frozenset[str]:
     """The characters of a text by which it differs from another one and nobody sees how: unusual blanks, joiners, fillers; and what is not
-    composed as people type it (NFC)."""
+    composed as people type it (NFC). What emoji are made of is seen."""
     if text.isascii():
         return frozenset()
-    hidden = {char for char in text if char != " " and _is_unseen(char)}
+    hidden = {char for before, char in pairwise(f" {text}") if char != " " and _is_unseen(char) and not _is_in_emoji(before, char)}
     if spell(text) != text:
         hidden |= {char for char in text if _is_part(char)}
     return frozenset(hidden)
@@ -70,6 +71,11 @@ def find_hidden(text: str) -> frozenset[str]:
 
 def _is_unseen(char: str) -> bool:
     return _invisible(char) or ord(char) in _LIKE_BLANKS or unicodedata.category(char) == "Zs"
+
+
+def _is_in_emoji(before: str, char: str) -> bool:
+    """Whether a character says how the symbol before it looks, or joins it to the next one."""
+    return char in "\u200d\ufe0e\ufe0f" and (before == "\ufe0f" or unicodedata.category(before) in ("So", "Sk"))
 
 
 def _is_part(char: str) -> bool:
