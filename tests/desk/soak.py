@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -21,6 +21,12 @@ only_in_soak = pytest.mark.skipif(not SOAKS, reason="long, and like others that 
 def table(rows: Iterable[tuple[Any, ...]], alike: Iterable[tuple[Any, ...]]) -> list[Any]:
     """The rows of a table as parameters, named by their first value; those that are alike run in the soak alone."""
     return [pytest.param(*row, id=row[0]) for row in rows] + [pytest.param(*row, id=row[0], marks=only_in_soak) for row in alike]
+
+
+def cases(mapping: Mapping[str, Any], *always: str) -> list[Any]:
+    """The cases of a table as parameters, by their names; those that are not named here are alike, and run in the soak alone."""
+    alone = {name: () if name in always else only_in_soak for name in mapping}
+    return [pytest.param(*(case if isinstance(case, tuple) else (case,)), id=name, marks=alone[name]) for name, case in mapping.items()]
 
 
 def times(number: int) -> int:

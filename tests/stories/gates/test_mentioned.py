@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.desk.desk import Desk
+from tests.desk.soak import cases
 
 OURS = "policy: {links: owned, prune: {tags: owned, companies: owned}%s}\n"
 HOLD = OURS % ", refused_entries: hold"
@@ -45,7 +46,9 @@ MENTIONING = {
 }
 
 
-@pytest.mark.parametrize("text", MENTIONING.values(), ids=list(MENTIONING))
+@pytest.mark.parametrize(
+    "text", cases(MENTIONING, "by a wrong id", "in a spelling that looks alike", "as the name before", "where all is pruned")
+)
 def test_a_tag_that_a_refused_entry_mentions_is_neither_pruned_nor_taken_from_anybody(desk: Desk, text: str) -> None:
     name = "go\u00a0ld" if "go ld" in text else "gold"
     if name != "gold":

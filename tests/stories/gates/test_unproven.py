@@ -12,6 +12,7 @@ from reconciler.workflow.apply import prepare
 from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.desk.desk import Desk
+from tests.desk.soak import cases
 
 LEAD = "tags: [vip]\ncontacts: [{email: lead@mail.example, role: lead, missing: create, tags: [vip]}]\n"
 
@@ -136,7 +137,7 @@ SCOPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("target", "exclude", "done"), SCOPES.values(), ids=list(SCOPES))
+@pytest.mark.parametrize(("target", "exclude", "done"), cases(SCOPES, "a target", "all but these", "all but the lead"))
 def test_what_is_held_back_or_unproven_outside_of_the_scope_is_no_business_of_a_plan(
     desk: Desk, target: tuple[str, ...], exclude: tuple[str, ...], done: bool
 ) -> None:

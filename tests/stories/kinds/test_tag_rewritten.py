@@ -11,6 +11,7 @@ from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.desk.desk import Desk
 from tests.desk.route import Route, changes
+from tests.desk.soak import only_in_soak
 from tests.desk.telling import company, notes
 
 LONG = "x" * 61
@@ -108,7 +109,7 @@ def members(route: Route) -> set[str]:
     ("tag", "rewrites"),
     [("R&amp;D", "escape"), ("R&D", "escape"), ("Café", "lower"), (LONG, "cut"), ("vip ", "trim")],
 )
-@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize("ledger", [True, pytest.param(False, marks=only_in_soak)])
 def test_people_get_the_live_tag_by_its_id_and_a_company_none_that_the_call_made(
     make_route: MakeRoute, tag: str, rewrites: str, *, ledger: bool
 ) -> None:

@@ -159,18 +159,18 @@ def test_help_has_an_example(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("model", ["contact", "company"])
-@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
-def test_times_in_an_undo_plan_are_no_unix_seconds(desk: Desk, model: str, form: str) -> None:
+def test_times_in_an_undo_plan_are_no_unix_seconds(desk: Desk, model: str) -> None:
     section, by = {"contact": ("contacts", "external_id"), "company": ("companies", "company_id")}[model]
     desk.seed(
         attributes=[{"name": "renewal", "model": model, "data_type": "date"}],
         **{section: [{by: "77", "custom_attributes": {"renewal": 1394530158}}]},
     )
     apply_manifest(desk, {section: [{by: "77", "custom_attributes": {"renewal": "2020-02-02"}}]})
-    assert desk("undo", "last", "--format", form) == 0, desk.err
-    assert "2014-03-11T09:29:18Z" in desk.out
-    assert "1394530158" not in desk.out
-    assert "1580601600" not in desk.out
+    for form in ("text", "json", "markdown", "html"):
+        assert desk("undo", "last", "--format", form) == 0, desk.err
+        assert "2014-03-11T09:29:18Z" in desk.out
+        assert "1394530158" not in desk.out
+        assert "1580601600" not in desk.out
     assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
     assert desk("apply", "undo.json") == 0, desk.err
     (thing,) = (doc for doc in desk.box.ws.store.table(model).docs.values() if doc.get(by) == "77")

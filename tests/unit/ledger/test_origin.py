@@ -16,6 +16,7 @@ from tests.conftest import MakeRoute
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_clone, a_copy, a_remote, around, git
 from tests.desk.route import Route, changes, lines
+from tests.desk.soak import cases
 
 ENVIRON = {"RECONCILER_LEDGER_KEY": KEY}
 HEAD = "name: growth\npolicy: {links: owned, prune: {tags: owned}}\n"
@@ -95,7 +96,7 @@ MOVES = {
 }
 
 
-@pytest.mark.parametrize(("url", "commit"), MOVES.values(), ids=list(MOVES))
+@pytest.mark.parametrize(("url", "commit"), cases(MOVES, "its first commit, at another address"))
 def test_a_repository_is_the_same_by(team: Team, url: str, commit: str) -> None:
     first = team.repository("first", "https://git.example/acme/ops", "one")
     team.apply(first, BOTH)

@@ -11,6 +11,7 @@ import pytest
 from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import git
+from tests.desk.soak import only_in_soak
 
 HEAD = "name: growth\nworkspace: {app_id: sandbox1, region: us}\npolicy: {links: owned, prune: {tags: owned}}\n"
 BOTH = HEAD + "tags: [vip, promo]\ncontacts: [{external_id: '25', tags: [vip, promo]}]\n"
@@ -63,7 +64,7 @@ def applied(desk: Desk, backup: Backup) -> Desk:
     return desk
 
 
-homes = pytest.mark.parametrize("home", ["file", "postgresql", "git"])
+homes = pytest.mark.parametrize("home", ["file", "postgresql", pytest.param("git", marks=only_in_soak)])
 
 
 def takes_nothing(desk: Desk, says: str, looks: int = 1) -> None:
