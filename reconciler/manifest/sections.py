@@ -22,7 +22,7 @@ from reconciler.manifest.lists import read_list
 from reconciler.manifest.overlays import OMIT, lay_head, lay_over
 from reconciler.manifest.reader import Document
 from reconciler.manifest.ruling import gather_rules
-from reconciler.manifest.sentences import Loc, explain, not_a_list
+from reconciler.manifest.sentences import Loc, explain, is_slip, not_a_list
 from reconciler.manifest.validating import BATCH, validate
 from reconciler.manifest.variables import fill_in
 
@@ -233,7 +233,7 @@ def _add_merged(contents: Contents, item: Item, merge: Merge) -> None:
 def _suggest_quotes(contents: Contents, kind: Kind, value: Any) -> str:
     """The name that was meant by a mapping of one key, unless a field of the kind was; empty where none was."""
     suggestion, fields = suggest_quotes(value), tuple(kind.entry.model_fields)
-    return "" if suggestion and any(contents.guesses.closest(key, fields) for key in value) else suggestion
+    return "" if suggestion and any(is_slip(key, contents.guesses.closest(key, fields)) for key in value) else suggestion
 
 
 def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, taker: Item | None = None) -> Item:

@@ -16,6 +16,8 @@ from reconciler.errors import LINES
 
 # Longer names get no guess: it takes the square of their length.
 LONGEST_GUESSED = 200
+# How like each other, from 0 to 1, two words are of which one is the other written wrong: difflib's measure.
+SLIP = 0.75
 
 # The way to a place in a file: a key or a number for each level.
 Loc = tuple[str | int, ...]
@@ -31,6 +33,11 @@ def not_a_list(name: str, value: Any) -> tuple[str, str]:
 def closest(key: str, candidates: tuple[str, ...]) -> str:
     """The known name that is like a key; empty if none is."""
     return next(iter(difflib.get_close_matches(key, candidates, 1)), "") if len(key) <= LONGEST_GUESSED else ""
+
+
+def is_slip(key: str, close: str) -> bool:
+    """Whether a key is hardly anything but the known one to which it is close, written wrong by a letter or two."""
+    return bool(close) and difflib.SequenceMatcher(None, key, close).ratio() >= SLIP
 
 
 @dataclass
