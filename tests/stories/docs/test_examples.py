@@ -57,7 +57,9 @@ def test_the_demo_of_a_fleet_stops_at_its_canary_and_goes_on(tmp_path: Path) -> 
     lines = show_fleet(tmp_path, "3", "local")
     ends = [line.partition(": ")[2] for line in lines if line.startswith("apply 20")]
     assert ends[0] == ends[2] == "done; 3 done"
-    assert ends[1] == "stopped (wave canary: 1 of 2 failed, and its budget is 0); 1 held, 1 done, 1 failed"
+    # The other one of the canary had begun before the first one failed, or is held.
+    counts = ("1 held, 1 done, 1 failed", "2 held, 1 failed")
+    assert ends[1] in {f"stopped (wave canary: 1 of 2 failed, and its budget is 0); {count}" for count in counts}
 
 
 @only_in_soak
