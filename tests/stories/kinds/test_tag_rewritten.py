@@ -215,3 +215,10 @@ def test_a_tag_that_somebody_made_meanwhile_stays(make_route: MakeRoute, *, used
     route.box.faults.add("POST", "^/tags$", run=make)
     route.converge(route.manifest({"tags": [tag], "companies": [{"company_id": "6", "tags": [tag]}]}))
     assert (set(store.table("tag").docs), company(route.box, "6")["tags"]) == ({"990", "991"}, {})
+
+
+def test_a_tag_of_which_nobody_can_say_that_it_is_not_used_stays(make_route: MakeRoute) -> None:
+    route = route_with_live(make_route, "R&D", "escape")
+    route.box.faults.add("POST", "^/contacts/search", status=403, code="forbidden", times=None)
+    route.converge(route.manifest({"tags": ["R&D"], "companies": [{"company_id": "6", "tags": ["R&D"]}]}))
+    assert (names(route), members(route)) == ({"R&D", "R&amp;D"}, set())
