@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class LedgerChoice:
     # Which one was used, once it was opened.
     which: set[str] = field(default_factory=set, compare=False)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Ours. Raises Usage."""
         return our_folder(self.paths)

@@ -25,6 +25,8 @@ _SETTINGS = {
 # Who commits where neither the environment nor git's configuration says it.
 _NOBODY = {"name": "reconciler", "email": "reconciler@localhost"}
 _URL = re.compile(r"\w[\w+.-]*://[^\s'\"]+")
+# A path as git names it, between quotes or after a push; the name of a folder gives no reason.
+_PATH = re.compile(r"(?<!\w)'[^\n]*?'(?!\w)|^To .*$", re.MULTILINE)
 
 
 def shows_nothing(name: str) -> bool:
@@ -221,8 +223,9 @@ class Remote:
             reason = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
             return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {reason}", _RULES
         rows = _PUSHING + _REASONS if command == "push" else _REASONS
+        without_paths = _PATH.sub("", words_of_git)
         for pattern, what, now in rows:
-            if re.search(pattern, words_of_git, re.IGNORECASE):
+            if re.search(pattern, without_paths, re.IGNORECASE):
                 return what.format(name=self.name), now
         lines = (
             [line for line in words_of_git.splitlines() if line.startswith(("fatal:", "error:"))]
@@ -243,7 +246,7 @@ _RULES = (
 _GRANT = "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
 _PUSHING = (
     (
-        r"permission|denied|declined|protected|forbidden|\b40[13]\b|read.only|not allowed|not authori[sz]ed|prohibited",
+        r"permission|denied|declined|protected|forbidden|(error:|HTTP) 40[13]\b|read.only|not allowed|not authori[sz]ed|prohibited",
         "the remote {name} does not let this user push to refs/reconciler",
         _GRANT,
     ),
@@ -256,7 +259,8 @@ _REASONS = (
         "name its folder in `git config --global --add safe.directory FOLDER`, and run again",
     ),
     (
-        r"permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|\b40[13]\b|host key",
+        r"permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|host key"
+        r"|(error:|HTTP) 40[13]\b",
         "the remote {name} does not let this user in",
         "see to its credentials (GitHub Actions: `permissions: contents: read`, GitLab: `read_repository`), and run again",
     ),

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.git import LEDGER, GitHome
+from reconciler.ledger.homes.remote import Remote
 from tests.desk.clock import Clock
 from tests.desk.repositories import a_home, around, git
 from tests.unit.ledger.changes import APP
@@ -43,6 +44,14 @@ def test_a_remote_that_is_not_configured_is_one_sentence(clone: Path, name: str)
 def test_a_remote_that_cannot_be_reached_is_one_sentence_without_its_address(clone: Path) -> None:
     git(clone, "remote", "set-url", "origin", "http://wash:secret@127.0.0.1:9/x.git")
     assert sentence(a_home(clone)) == "the remote origin cannot be reached; see to the network and to `git remote -v`, and run again"
+
+
+@pytest.mark.parametrize("folder", ["pipeline-403", "it's permission denied"])
+def test_the_name_of_a_folder_is_no_reason_of_git(clone: Path, tmp_path: Path, folder: str) -> None:
+    git(clone, "remote", "set-url", "origin", str(tmp_path / folder / "x.git"))
+    assert sentence(a_home(clone)).startswith("the remote origin cannot be reached")
+    with pytest.raises(LedgerUnusable, match="the remote origin cannot be reached"):
+        Remote("origin", around(clone), "there", str(clone)).check_push(LEDGER)
 
 
 class _Door(BaseHTTPRequestHandler):
