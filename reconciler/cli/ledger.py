@@ -187,6 +187,7 @@ def forget(words: tuple[str, ...], choice: LedgerChoice, name: str | None, app_i
     name = choice.whose(name or name_in_folder())
     ledger = choice.open_plainly(create=False)
     if ledger is None:
+        choice.warn_of_loss()
         raise ReconcilerError("there is no ledger here, so nothing was forgotten")
     with ledger:
         here = _workspace(ledger, app_id)
@@ -238,6 +239,8 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
     """
     ledger = None if choice.none else choice.open_plainly(create=False)
     if ledger is None:
+        if not choice.none:
+            choice.warn_of_loss()
         Terminal(sys.stderr).say("no ledger here")
     with ledger or ExitStack():
         runs = ledger.runs() if ledger else []

@@ -119,6 +119,12 @@ class LedgerChoice:
         finally:
             home.close()
 
+    def warn_of_loss(self) -> None:
+        """A warning where something shows that there was a ledger that is not there."""
+        _, trace = self._absent()
+        if trace:
+            self._warn(trace)
+
     def _warn(self, text: str) -> None:
         """Say it, once a run."""
         if text not in self.warnings:

@@ -83,4 +83,5 @@ def _end(run: Run) -> str:
 
 def _counts(run: Run) -> str:
     text = ", ".join(f"{number} {word}" for word, number in run.counts.items())
-    return text or ("nothing to do" if run.ended is not None else "")
+    # A run that was stopped, refused or ended by what nobody foresaw did not count.
+    return text or ("nothing to do" if run.ended is not None and run.exit_code == 0 else "")

@@ -97,13 +97,17 @@ def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_sta
 def test_the_text_is_a_line_a_run_in_columns(desk: Desk) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip, new]\n")
     desk("apply", "m.yaml", "--auto-approve", m="name: growth\ntags: [vip]\n")
+    with desk.ledger() as ledger:
+        # A run that two signals ended counted nothing.
+        ledger.end(ledger.begin(RunHead(APP, "us", "growth", "m", "p")), 143, {})
     assert desk("history") == 0
     assert [line.split(" | ")[2:] for line in lines(desk)] == [
+        ["apply", "sandbox1", "growth", "exit 143"],
         ["apply", "sandbox1", "growth", "exit 0", "nothing to do"],
         ["apply", "sandbox1", "default", "exit 0", "1 applied"],
     ]
     assert len({line.index("exit") for line in desk.out.splitlines()}) == 1
-    run_id = lines(desk)[1].split(" | ")[0]
+    run_id = lines(desk)[2].split(" | ")[0]
     assert desk("history", run_id) == 0
     assert desk.out.splitlines()[-1].split() == ["applied", "+", "create", "tag/new", "(name)"]
     assert f"run: {run_id}" in desk.out

@@ -39,6 +39,9 @@ def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
         assert desk(verb, "m.yaml", m="policy: {prune: {tags: owned}}\ntags: [vip, new]\n") == code
         assert "ledger.db is gone, though runs were recorded in it: it counts as lost; " in desk.err
     assert "No apply or adoption is on record under this name" in desk.out
+    for verb, code in (("history", 0), ("forget", 1)):
+        assert desk(verb, *(("tag/vip",) if code else ())) == code
+        assert "ledger.db is gone, though runs were recorded in it: it counts as lost; " in desk.err
     assert desk("apply", "m.yaml", "--auto-approve") == 0
     assert "is older than the last run here" in desk.err
     assert "no ledger here yet" not in desk.err
