@@ -38,15 +38,17 @@ def read_all(client: Client, listing: Listing, count: Count = tell_nobody, first
 
     Numbered pages shift while they are read: an item that moved onto a later page is shown once.
     """
-    ids: set[str] = set()
+    ids, shown = {str(body.get("id")) for body in first}, len(first)
     try:
         for reply, page in routes.list_pages(client, listing, count=count, first=first):
             if _ends_early(listing, totals.whole(reply.body.get("total_count")) or 0):
                 break
             ids.update(str(body.get("id")) for body in page)
+            # What is shown again takes the place of another one up to the cap.
+            shown += totals.rows(reply.body)
             yield from page
         else:
-            if not _ends_early(listing, len(ids)):
+            if not _ends_early(listing, shown):
                 return
     except routes.Contradicted:
         if not listing.scroll:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from reconciler.core.model.address import Address
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import IntercomError
+from reconciler.intercom.listing import read_all
+from reconciler.kinds.company import COMPANY
 from reconciler.workflow.lookup import list_all
 from tests.conftest import MakeRoute
 from tests.desk.liar import Instead, Liar, says
@@ -113,6 +116,29 @@ def test_a_count_at_the_cap_is_no_count(make_route: MakeRoute) -> None:
     assert len(changes(route.document(route.manifest({"policy": WIDE, "companies": companies})))) == 100
     assert [r.path for r in route.box.requests if r.method == "POST"] == ["/companies/list"]
     assert "/companies/scroll" in {r.path for r in route.box.requests}
+
+
+def test_a_list_without_a_total_that_ends_at_the_cap_is_not_whole(make_route: MakeRoute) -> None:
+    people = [{"external_id": "25", "companies": [f"c{n}" for n in range(14)]}]
+    route = make_route({"companies": [{"company_id": f"c{n}"} for n in range(14)], "contacts": people})
+    assert COMPANY.listing
+    listing, page = replace(COMPANY.listing, per_page=5, most=10), list[Any]()
+
+    def cut(asked: str, body: Any) -> Any:
+        if "list" not in asked:
+            return body
+        page.extend(body["data"])
+        # The pages shift: on the second, what was shown takes the place of another one.
+        return {"data": [page[0], *body["data"][1:]]} if "page=2" in asked else {"data": body["data"], "pages": body["pages"]}
+
+    route.between = lambda app: Liar(app, cut)
+    with route.session() as session:
+        shown = [body["id"] for body in read_all(session.client, listing)]
+        assert len(shown) == len(set(shown)) == 14
+        route.clock.now += 61
+        first = list(itertools.islice(read_all(session.client, listing), listing.per_page))
+        rest = [body["id"] for body in read_all(session.client, listing, first=first)]
+    assert sorted([body["id"] for body in first] + rest) == sorted(shown)
 
 
 # ---- lists without an end
