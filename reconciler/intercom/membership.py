@@ -228,8 +228,8 @@ class Reading:
         return people
 
     def _list_people(self, members: Members, live_id: str) -> frozenset[str]:
-        client = self.observer.client
-        return routes.ids(client, members.listing, routes.read_list(client, members.listing, {"id": live_id}))
+        client, values = self.observer.client, {"id": live_id}
+        return routes.ids(client, members.listing, routes.read_list(client, members.listing, values), values)
 
     def _read_having(self, rule: Rule, target_id: str, people: _People) -> None:
         """Add who has what a rule is about."""

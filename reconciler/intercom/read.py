@@ -75,7 +75,8 @@ class Reader:
         self.tick(describe_links(link))
         if link.listing is None:
             raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
-        return routes.ids(self.client, link.listing, routes.read_list(self.client, link.listing, {"source": source_id}))
+        values = {"source": source_id}
+        return routes.ids(self.client, link.listing, routes.read_list(self.client, link.listing, values), values)
 
     def count(self, kind: Kind) -> int:
         """How many things the listing of a kind says that there are."""

@@ -34,11 +34,12 @@ def read_retiring(client: Client, kinds: Kinds, things: Iterable[Thing]) -> Mapp
 
 
 def _read_members(client: Client, members: Members, live_id: str) -> frozenset[str] | None:
+    values = {"id": live_id}
     if members.query is not None:
-        bodies = routes.read_search(client, members.listing, fill(members.query, {"id": live_id}))
+        bodies = routes.read_search(client, members.listing, fill(members.query, values))
     else:
-        bodies = routes.read_list(client, members.listing, {"id": live_id})
-    return unless_unreadable(lambda: routes.ids(client, members.listing, islice(bodies, MOST + 1)))
+        bodies = routes.read_list(client, members.listing, values)
+    return unless_unreadable(lambda: routes.ids(client, members.listing, islice(bodies, MOST + 1), values))
 
 
 def read_evidence(

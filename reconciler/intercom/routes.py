@@ -68,16 +68,16 @@ def items(client: Client, request: Request, listing: Listing, reply: Reply) -> l
     raise bad(client, request, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
 
 
-def ids(client: Client, listing: Listing, bodies: Iterable[Body]) -> frozenset[str]:
+def ids(client: Client, listing: Listing, bodies: Iterable[Body], values: Mapping[str, str] = NOTHING) -> frozenset[str]:
     """The ids of what a list shows. Raises BadAnswer where one has not Intercom's shape: who that is cannot be told."""
-    request = request_of(listing)
+    request = request_of(listing, values)
     return frozenset([id_of(client, request, body) for body in bodies])
 
 
-def request_of(listing: Listing) -> Request:
+def request_of(listing: Listing, values: Mapping[str, str] = NOTHING) -> Request:
     """What a listing asks for, as people see it where it failed."""
     method, _, template = listing.route.partition(" ")
-    return Request(method, template.partition("?")[0].replace("{", "").replace("}", ""))
+    return Request(method, path(template.partition("?")[0], **values))
 
 
 def thing(client: Client, request: Request, kind: Kind, body: Any) -> Live:

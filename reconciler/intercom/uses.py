@@ -199,11 +199,12 @@ def read_members(client: Client, jobs: Sequence[tuple[Thing, Members]]) -> Mappi
 
 
 def _members(client: Client, members: Members, live_id: str) -> frozenset[str]:
+    values = {"id": live_id}
     if members.query is not None:
-        bodies = routes.read_search(client, members.listing, fill(members.query, {"id": live_id}))
+        bodies = routes.read_search(client, members.listing, fill(members.query, values))
     else:
-        bodies = routes.read_list(client, members.listing, {"id": live_id})
-    return routes.ids(client, members.listing, bodies)
+        bodies = routes.read_list(client, members.listing, values)
+    return routes.ids(client, members.listing, bodies, values)
 
 
 # ── since when ────────────────────────────────────────────────────────────────────────────────────────────────────────────

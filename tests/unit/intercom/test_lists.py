@@ -77,8 +77,8 @@ EXACT = {"policy": {"links": "exact", **WIDE}, "tags": ["t0"], "companies": [{"c
 def test_a_link_to_an_id_that_cannot_be_one_is_a_failed_read(make_route: MakeRoute, links: str, wrong: Any) -> None:
     route = make_route(crowd(11))
     route.between = says(ONE_LIST[links], data=lambda rows: [{**rows[0], "id": wrong}, *rows[1:]])
-    entry = {"external_id": "25", links: ["t0" if links == "tags" else "c0"]}
-    with pytest.raises(IntercomError, match="an id that is none of Intercom's"):
+    entry, live_id = {"external_id": "25", links: ["t0" if links == "tags" else "c0"]}, route.id_of(Address("contact", "25"))
+    with pytest.raises(IntercomError, match=f"GET .*/contacts/{live_id}/{links}: .* an id that is none of Intercom's"):
         route.document(route.manifest({**EXACT, "contacts": [entry]}))
 
 
