@@ -92,10 +92,17 @@ def test_what_was_rolled_back_or_lost_is_told_and_takes_nothing(applied: Desk, b
 
 
 @pytest.mark.parametrize("home", ["git"])
-def test_a_fresh_clone_misses_a_ledger_of_which_the_images_are_left(applied: Desk, backup: Backup) -> None:
+def test_a_git_ledger_is_missed_by_whoever_has_seen_it_and_by_its_images(applied: Desk, backup: Backup) -> None:
     assert applied(*APPLY, m=ONE) == 0, applied.err
+    assert len(applied.written()) == 2
     backup.lose()
-    for ref in ("ledger", "seen", "images"):
+    here = "is gone, though this clone has seen it: it counts as lost"
+    # What it ran itself is one trace, what it fetched another.
+    git(applied.folder, "update-ref", "-d", "refs/reconciler/ledger")
+    takes_nothing(applied, here)
+    git(applied.folder, "update-ref", "refs/reconciler/ledger", "refs/reconciler/seen")
+    git(applied.folder, "update-ref", "-d", "refs/reconciler/seen")
+    takes_nothing(applied, here)
+    for ref in ("ledger", "images"):
         git(applied.folder, "update-ref", "-d", f"refs/reconciler/{ref}")
-    assert applied("plan", "m.yaml", m=ONE) == 0
-    assert "is gone, though refs/reconciler/images holds what its runs destroyed" in applied.err
+    takes_nothing(applied, "is gone, though refs/reconciler/images holds what its runs destroyed")
