@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -72,7 +73,24 @@ def reader(path: Path) -> IO[bytes]:
 
 def writer(path: Path, *, new: bool = False) -> IO[bytes]:
     """To write a file anew, that only its owner can read; `new`: where none is. Raises as `opened` does."""
-    return os.fdopen(open_file(path, os.O_CREAT | os.O_WRONLY | (os.O_EXCL if new else os.O_TRUNC)), "wb")
+    if not new:
+        check_folder(path.parent)
+        check_file(path)
+        # Under another name, which `cp -al` gives it, it stays as it is.
+        path.unlink(missing_ok=True)
+    return os.fdopen(open_file(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL), "wb")
+
+
+def is_still(path: Path, handle: int) -> bool:
+    """Whether an open file is what lies there now."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    return False
+
+
+def has_other_names(handle: int) -> bool:
+    """Whether an open file lies elsewhere too, so that what is written into it is written there."""
+    return os.fstat(handle).st_nlink > 1
 
 
 def make_folder(folder: Path) -> None:

@@ -60,18 +60,21 @@ class FileHome:
     def lock(self, app_id: str, who: str, waiting: Waiting) -> FileLock:
         with unusable(self.place):
             door.make_folder(self._folder)
-            handle = door.open_file(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR)
-            try:
-                self._wait(handle, waiting)
-                os.truncate(handle, 0)
-                os.pwrite(handle, json.dumps({"who": who, "since": waiting.now()}).encode("ascii"), 0)
-            except BaseException:
+            path, ends = self._folder / "ledger.lock", waiting.monotonic() + waiting.timeout
+            while True:
+                handle = door.open_file(path, os.O_CREAT | os.O_RDWR)
+                try:
+                    self._wait(handle, waiting, ends)
+                    if _is_lock(path, handle):
+                        os.truncate(handle, 0)
+                        os.pwrite(handle, json.dumps({"who": who, "since": waiting.now()}).encode("ascii"), 0)
+                        return FileLock(handle)
+                except BaseException:
+                    os.close(handle)
+                    raise
                 os.close(handle)
-                raise
-        return FileLock(handle)
 
-    def _wait(self, handle: int, waiting: Waiting) -> None:
-        ends = waiting.monotonic() + waiting.timeout
+    def _wait(self, handle: int, waiting: Waiting, ends: float) -> None:
         while not _take(handle):
             if waiting.monotonic() >= ends:
                 raise locked_by(self.place, *_read_holder(handle))
@@ -159,6 +162,17 @@ def _take(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+def _is_lock(path: Path, handle: int) -> bool:
+    """Whether the file that we hold is the lock: it lies there, and nowhere else. What lies elsewhere too is not written into: who holds it
+    takes its name here away, so that a new one is made."""
+    if not door.is_still(path, handle):
+        return False
+    if door.has_other_names(handle):
+        path.unlink()
         return False
     return True
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from reconciler.errors import Locked
 from reconciler.ledger.door import FILES, FOLDERS
 from reconciler.ledger.errors import NotAFile
 from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
 from tests import ROOT
 from tests.desk.clock import Clock
@@ -130,3 +134,39 @@ def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Pa
             with pytest.raises(NotAFile, match="it is a link"):
                 use()
     assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]
+
+
+def test_what_has_another_name_too_is_written_anew_and_keeps_what_it_held_there(desk: Desk, other: Path) -> None:
+    """Git brings no hard link; `cp -al` makes one of every file, and such a backup is nothing to refuse."""
+    ours, victim = desk.folder / ".reconciler", other / "victim.json"
+    assert desk("apply", "m.yaml", "--auto-approve", m=FIRST) == 0, desk.err
+    (ours / "ledger.lock").unlink()
+    for path in (ours / "ledger.lock", ours / "images" / "r-1.json"):
+        path.parent.mkdir(exist_ok=True)
+        path.hardlink_to(victim)
+    backup = {path.name: path.read_bytes() for path in ours.iterdir() if path.is_file() and path.name in ("ledger.lock", "key", "last")}
+    subprocess.run(["cp", "-al", str(ours), str(other.parent / "backup")], check=True)
+    FileHome(ours).put_preimage("r-1", "{}", 0.0)
+    assert desk("apply", "m.yaml", "--auto-approve", m=NEXT) == 0, desk.err
+    assert (victim.read_text(), victim.stat().st_nlink) == ("theirs", 3)
+    assert (ours / "images" / "r-1.json").read_text() == "{}"
+    assert {name: (other.parent / "backup" / name).read_bytes() for name in backup} == backup
+
+
+def test_a_lock_that_was_let_go_with_its_name_is_no_lock(folder: Path, other: Path, clock: Clock) -> None:
+    """Whoever waits for a lock of two names may get it after its holder put a new file in its place."""
+    home, victim, lock = FileHome(folder), other / "victim.json", folder / "ledger.lock"
+    folder.mkdir()
+    lock.hardlink_to(victim)
+    with victim.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def let_go(seconds: float) -> None:
+            lock.unlink()
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        taken = home.lock("", "wash", Waiting(1, let_go, clock, clock))
+    with pytest.raises(Locked, match="wash"):
+        home.lock("", "zoe", clock.waiting())
+    taken.release()
+    assert (victim.read_text(), lock.stat().st_nlink) == ("theirs", 1)
