@@ -180,7 +180,12 @@ def _pair_remembered(kind: Kind, resources: Iterable[Resource], things: Iterable
 def _find_former(kind: Kind, resource: Resource, index: Index, here: Sequence[Live], matches: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
-    for name in resource.former if resource.by != "id" or not kind.rename else ():
+    former = resource.former
+    # What is named by an id is found by that alone; beside it is what has another name than its own.
+    if resource.by == "id" and kind.rename:
+        here_keys = {kind.identities[0].fold(thing.key) for thing in here}
+        former = tuple((by, key) for by, key in former if here and kind.identity[by].fold(key) not in here_keys)
+    for name in former:
         same = [thing for thing in find_candidates(kind, index, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
             _refuse_several(kind, resource, name[0], same, matches)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.index import Index, Name, read_key
+from reconciler.core.compare.spared import find_spared, find_unknown, list_unknown
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import LOSING, Change, LinkChange
+from reconciler.core.model.change import LOSING, Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest, Resource, group_by_kind
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
@@ -23,21 +24,38 @@ from reconciler.errors import Mark
 def spare_mentioned(
     kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, difference: Difference
 ) -> tuple[Snapshot, Difference]:
-    """The live side with what refused and withheld entries mention, and the difference without what would take anything from that.
+    """The live side with what is mentioned by entries with which nothing is done, and what no prune takes; and the difference without what
+    would take anything from the former, or from who is to have what nobody knows.
 
     What is planned at such an entry itself is left out with it, by whoever leaves it out.
     """
     refusals = (*live.refusals, *difference.refusals)
     entries = {*live.withheld, *(entry for refusal in refusals for entry in refusal.entries)} & manifest.resources.keys()
-    if not entries:
-        return live, difference
+    unknown = {resource.address: resource for resource in find_unknown(kinds, manifest, live, recorded)}
+    entries |= {address for address, resource in unknown.items() if resource.is_gone}
+    waiting = {address: resource for address, resource in unknown.items() if not resource.is_gone}
     mentioned = _find_mentioned(kinds, [manifest.resources[address] for address in sorted(entries)], live, recorded)
+    live = replace(live, mentioned=mentioned, spared=find_spared(kinds, manifest, live, recorded, mentioned, waiting.values()))
     changes, notes = list[Change](), list[Note]()
-    for change in difference.changes:
-        things = _list_things(change) & mentioned.keys() if change.action in LOSING and entries.isdisjoint(_list_ends(change)) else ()
-        notes += [_note_waiting(change, thing, mentioned[thing]) for thing in sorted(things)[:1]]
-        changes += [] if things else [change]
-    return replace(live, mentioned=mentioned), replace(difference, changes=tuple(changes), notes=(*difference.notes, *notes))
+    for change in difference.changes if entries else ():
+        reasons = [] if change.action not in LOSING else _list_reasons(change, manifest, mentioned, entries, waiting)
+        notes += reasons[:1]
+        changes += [] if reasons else [change]
+    return live, replace(difference, changes=tuple(changes), notes=(*difference.notes, *notes)) if entries else difference
+
+
+def _list_reasons(
+    change: Change, manifest: Manifest, mentioned: Mapping[Thing, Mark], entries: Set[Address], unknown: Mapping[Address, Resource]
+) -> list[Note]:
+    """Why a change that takes something is not made now."""
+    if not entries.isdisjoint(_list_ends(change)):
+        return []
+    notes = [_note_waiting(change, thing, mentioned[thing]) for thing in sorted(_list_things(change) & mentioned.keys())]
+    if isinstance(change, LinkChange) and change.action is Action.DETACH:
+        ends = list_unknown(manifest, change.address, change.link.field, change.target, unknown.keys())
+        text = f"detach {change.target}: not now, as the entry at {{}} may mean that {change.target.kind} by its id, which is not live"
+        notes += [Note("withheld", text.format(unknown[end].mark), change.address, change.mark, is_open=True) for end in ends]
+    return notes
 
 
 def _note_waiting(change: Change, thing: Thing, mark: Mark) -> Note:

@@ -196,6 +196,8 @@ class _Draft:
 
     def _who_has_it(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""
+        if reason := self.live.spared.get((thing.kind, thing.id)):
+            return reason
         other = self.recorded.others.get((thing.kind, thing.id))
         if name := other.name if other else self.linked_elsewhere.get((thing.kind, thing.id)):
             return f"`name: {name}` has it too, so it is left alone"

@@ -67,6 +67,8 @@ class Snapshot:
     doubtful: frozenset[tuple[str, str]] = frozenset()
     # Live things (kind and id) that entries mention with which nothing is done, each with the place of one: they count as declared.
     mentioned: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
+    # Live things (kind and id) that no prune takes in this plan, each with the reason.
+    spared: Mapping[tuple[str, str], str] = field(default_factory=dict)
     # Addresses whose live thing is one that theirs was merged into.
     merged: frozenset[Address] = frozenset()
     # Things that show only some of their links: the kind of link and the id.

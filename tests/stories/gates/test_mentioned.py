@@ -144,3 +144,27 @@ def test_what_a_refused_entry_mentioned_is_ours_to_prune_as_before_once_nothing_
     assert desk("plan", "m.yaml", "--detailed-exitcode", m=OURS % "" + "tags: [gold, keep]\n" + people("gold, keep")) == 0
     assert desk("apply", "m.yaml", "--auto-approve", m=OURS % "" + "tags: [keep]\n" + people("keep")) == 0
     assert names(desk, "tag", "name") == {"keep"}
+
+
+def test_what_an_id_that_is_not_live_may_mean_is_neither_pruned_nor_taken_from_who_is_to_have_that(desk: Desk) -> None:
+    make_ours(desk, "tags: [gold, silver, keep]\n" + people("keep").replace("keep", "gold, keep", 1))
+    text = HOLD + "tags: [keep, {id: '99999'}]\n" + people("{id: '99999'}").replace("'99999'}", "'99999'}, {tag: keep, state: absent}", 1)
+    assert desk("apply", "m.yaml", "--auto-approve", m=text) == 5
+    assert names(desk, "tag", "name") == {"gold", "silver", "keep"}
+    assert [count_carriers(desk, "contact", "tags", desk.id("tag", name=name)) for name in ("gold", "keep")] == [1, 2]
+    assert "contact/0: detach tag/gold: not now, as the entry at m.yaml:2:14 may mean that tag by its id, which is not live" in desk.out
+    # Once it is known what was meant, the rest goes as before.
+    assert desk("apply", "m.yaml", "--auto-approve", m=OURS % "" + "tags: [gold, keep]\n" + people("gold, keep")) == 0
+    assert names(desk, "tag", "name") == {"gold", "keep"}
+
+
+def test_what_an_entry_names_with_which_nothing_is_done_is_not_pruned(desk: Desk) -> None:
+    make_ours(desk, "tags: [ash, birch, cedar, elm, one, two, keep]\n" + people("elm").replace("elm", "keep", 2))
+    two = desk.id("tag", name="two")
+    beside = f"{{name: one, renamed_from: birch}}, {{id: '{two}', name: two, renamed_from: cedar}}"
+    tags = f"tags: [keep, {{id: '99999', name: ash, state: absent}}, {beside}]\n"
+    text = HOLD + tags + "contacts: [{external_id: '2', tags: [], custom_attributes: {nope: 1}}]\n"
+    assert desk("apply", "m.yaml", "--auto-approve", m=text) == 5
+    assert names(desk, "tag", "name") == {"ash", "birch", "cedar", "elm", "one", "two", "keep"}
+    assert desk.out.count("it stays") == 4
+    assert desk.out.count("is still live beside it; write that name under `merged_from` instead") == 2
