@@ -115,6 +115,12 @@ _OPEN = (
     .where(_OUR_RUNS, WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped")), ~WRITES.c.superseded)
     .order_by(WRITES.c.id)
 )
+# Whom a run of any name, and with any key, brought back from the archive and saw to be somebody else: ids are in clear.
+_STRANGERS = (
+    select(WRITES.c.thing, WRITES.c.live_id)
+    .join(RUNS, WRITES.c.run == RUNS.c.id)
+    .where(RUNS.c.app_id == _APP_ID, WRITES.c.status == STRANGER, WRITES.c.outcome == "failed", ~WRITES.c.superseded)
+)
 _CLAIMS = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)
 # The links that runs of another name, or with another key, detached, and when they last did.
 _END = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
@@ -142,7 +148,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         others=_read_others(others),
         link_origins=_read_ties(others, place),
         attempts=_read_attempts(open_rows, place),
-        strangers=frozenset((row.thing, row.live_id) for row in open_rows if row.status == STRANGER),
+        strangers=frozenset((row.thing, row.live_id) for row in connection.execute(_STRANGERS, owner)),
         ineffective=_read_ineffective(connection),
         there=True,
         runs=connection.scalar(_COUNT, owner) or 0,
