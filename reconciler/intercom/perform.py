@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from reconciler.core.compare.archived import list_names, list_others, say_asleep, say_in_the_way, say_other
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
@@ -21,7 +22,6 @@ from reconciler.core.plan.calls import Call, Job, Ref, rewrites
 from reconciler.core.plan.order import Step
 from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
-from reconciler.intercom.archived import list_names, list_others, say_asleep, say_in_the_way, say_other
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import CallError, HttpError, NoAnswer
 from reconciler.intercom.http.request import Reply, Request
@@ -46,15 +46,17 @@ class _End(Exception):
         status: Status,
         reason: str,
         request_id: str | None = None,
-        stranger: str | None = None,
+        holder: str | None = None,
         *,
         fatal: bool = False,
         lost: bool = False,
         deleted: bool = False,
     ) -> None:
+        # Whether the holder of a value was brought back from the archive, and is somebody else.
+        self.woken = False
         # What became of one of the steps, by its position and its change.
         self.outcome: Callable[[int, Change], Outcome] = lambda step, change: Outcome(
-            step, change, status, reason, request_id=request_id, fatal=fatal, lost=lost, deleted=deleted, stranger=stranger
+            step, change, status, reason, request_id=request_id, fatal=fatal, lost=lost, deleted=deleted, holder=holder, woken=self.woken
         )
         super().__init__(reason)
 
@@ -171,6 +173,8 @@ class Performer:
             return self._settle_deleted(job, change, ids, error)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (other := kind.conflict.holder(error.said)):
             return self._exists(kind, job, change, ids, *other, error)
+        if error.status == 409 and kind.conflict and (other := kind.conflict.holder(error.said)) and other[1]:
+            raise _End(Status.FAILED, f"{error.status} {error.message or error.code}".strip(), error.request_id, holder=other[0])
         raise error
 
     def _settle_deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
@@ -185,8 +189,10 @@ class Performer:
     def _exists(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, live_id: str, archived: bool, error: HttpError) -> Outcome:
         """A create met somebody. It is taken only if that is who the entry means: the 409 may have matched by another value."""
 
-        def fail(text: str, stranger: str | None = None) -> NoReturn:
-            raise _End(Status.FAILED, text, error.request_id, stranger)
+        def fail(text: str, woken: str | None = None) -> NoReturn:
+            end = _End(Status.FAILED, text, error.request_id, woken)
+            end.woken = woken is not None
+            raise end
 
         if archived:
             self._wake(kind, change, live_id, error)
@@ -210,12 +216,12 @@ class Performer:
         resource, is_stranger = self.resources[change.address], self.is_stranger(change.address, live_id)
         if not change.returns:
             text = say_in_the_way(kind, resource, live_id, is_stranger=is_stranger)
-            raise _End(Status.FAILED, text, error.request_id)
+            raise _End(Status.FAILED, text, error.request_id, holder=live_id)
         if is_stranger:
             once = "it was brought back from the archive once to see that, and is left alone now"
             raise _End(Status.FAILED, f"{say_other(kind, live_id)}: {once}: {error.message}", error.request_id, live_id)
         if list_others(kind, resource) and not self.may_be_woken(kind.name, live_id, list_names(kind, resource)):
-            raise _End(Status.FAILED, f"{say_asleep(kind, resource, live_id)}: {error.message}", error.request_id)
+            raise _End(Status.FAILED, f"{say_asleep(kind, resource, live_id)}: {error.message}", error.request_id, holder=live_id)
         self._bring_back(kind, live_id, error)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
@@ -224,7 +230,7 @@ class Performer:
             self.client.send(routes.request(kind.archive.back.route, {"id": live_id}, kind.archive.back.body))
         except HttpError as error:
             text = f"create: {first.message}; unarchive: {error.message or error.status}"
-            raise _End(Status.FAILED, text, error.request_id) from None
+            raise _End(Status.FAILED, text, error.request_id, holder=live_id) from None
 
     def _put_back(self, kind: Kind, live_id: str) -> str:
         """Archive again who was brought back by mistake; the answer is what to say of it."""

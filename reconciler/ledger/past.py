@@ -16,7 +16,7 @@ from reconciler.core.model.recipient import parse_recipient
 from reconciler.core.model.record import Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES, match_things
+from reconciler.ledger.tables import HELD, MET, RUNS, STRANGER, THINGS, WRITES, match_things
 
 
 def count_runs(connection: Connection, app_id: str) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def read_done(connection: Connection, run: str, place: str) -> list[Done]:
 
 def _read_write(row: Row[Any]) -> Done:
     instead = "unanswered" if row.intended > 0 else "not started"
-    live_id = row.thing_id if row.status == STRANGER else row.live_id or row.thing_id
+    live_id = row.thing_id if row.status in (STRANGER, HELD) else row.live_id or row.thing_id
     fields, is_met = tuple(row.fields or ()), row.status == MET
     return Done(row.action, row.address, row.target_address or None, row.outcome or instead, fields, live_id, is_met)
 

@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, String, bindparam, delete, func, select
 
 from reconciler.core.compare.ruled import RULE
-from reconciler.core.model.attempt import Attempt, Place
-from reconciler.core.model.change import LOSING, Action
+from reconciler.core.model.change import Action
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing, Watch
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
+from reconciler.ledger.attempts import read_attempts
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES, match_things
@@ -147,7 +147,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         records=_read_records(connection, owner, place),
         others=_read_others(others),
         link_origins=_read_ties(others, place),
-        attempts=_read_attempts(open_rows, place),
+        attempts=read_attempts(open_rows, place),
         strangers=frozenset((row.thing, row.live_id) for row in connection.execute(_STRANGERS, owner)),
         ineffective=_read_ineffective(connection),
         there=True,
@@ -310,30 +310,6 @@ def _fetch_open(connection: Connection, owner: Mapping[str, str], place: str) ->
         return connection.execute(_OPEN, owner).all()
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
-
-
-def _read_attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
-    """What was last tried at each place: the last write, unless an earlier one may still be what made the thing."""
-    attempts: dict[Place, Attempt] = {}
-    try:
-        for row in rows:
-            where, last = Place(row.thing, row.link, row.target), _read_attempt(row)
-            earlier = attempts.get(where)
-            attempts[where] = earlier._replace(fields={**earlier.fields, **last.fields}) if earlier and _may_stand(earlier, last) else last
-    except (ValueError, TypeError) as error:
-        raise LedgerUnusable(place, "it is damaged") from error
-    return attempts
-
-
-def _read_attempt(row: Row[Any]) -> Attempt:
-    fields, files = dict(row.fields or {}), tuple(row.files or ())
-    return Attempt(row.action, row.intended, row.proof, row.outcome is not None, fields, row.kind, row.thing_id, row.target_id, files)
-
-
-def _may_stand(earlier: Attempt, last: Attempt) -> bool:
-    """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
-    may_have_gone = last.action in LOSING and last.intended_at > 0 and not last.answered
-    return earlier.is_lost and not last.proof and not may_have_gone
 
 
 def replace_records(

@@ -81,7 +81,8 @@ class Settlement(NamedTuple):
     outcome: str
     # The live id that the reply showed.
     live_id: str | None = None
-    # The HTTP status of the reply; MET where a create found somebody in place, STRANGER where that was an archived somebody else.
+    # The HTTP status of the reply; MET where a create found somebody in place, STRANGER where that was an archived somebody else,
+    # HELD where that one was not looked at.
     status: int | None = None
 
 

@@ -70,6 +70,9 @@ MET = 409
 # The status of a create that failed because an archived thing had its value: `live_id` is that one, which was brought back to see it.
 STRANGER = 410
 
+# The status of a write that failed because an archived thing keeps its value: `live_id` is that one, which nobody looked at.
+HELD = 423
+
 # What a run had in its plan, one row a change: `intended` is when its call was about to be sent (0: it was not), `outcome` and `settled`
 # come after it. `thing` and `target` are keyed digests of app id and address, `address` and
 # `target_address` the same for people, without e-mails;

@@ -43,6 +43,7 @@ TOPICS: Mapping[str, str] = {
     "waiting": "done, and Intercom is not there yet",
     "ineffective": "values that Intercom does not take",
     "shared": "values that two have",
+    "held": "values that somebody in the archive keeps",
     "not counted": "too many to be counted",
     "not reviewed": "not in the plan that was reviewed",
     "not explained": "not explained by this branch, left out",

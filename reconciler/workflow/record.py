@@ -240,11 +240,11 @@ class Recorder:
     def _settle(self, outcomes: Sequence[Outcome], changes: Mapping[int, Change]) -> None:
         """Write down what became of some changes. A write whose answer was lost is left without an outcome."""
         from reconciler.ledger.run import Settlement
-        from reconciler.ledger.tables import MET, STRANGER
+        from reconciler.ledger.tables import HELD, MET, STRANGER
 
-        codes = [MET if o.met else STRANGER if o.stranger else None for o in outcomes]
+        codes = [MET if o.met else STRANGER if o.woken else HELD if o.holder else None for o in outcomes]
         ends = zip(outcomes, codes, strict=True)
-        settlements = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
+        settlements = [Settlement(self.numbers[o.step], o.status, o.id or o.holder, code) for o, code in ends if not o.lost]
         with self.mutex:
             records = [self.books.note(o, changes[o.step], by_their_clock(self.session)) for o in outcomes]
             self.done.update(o.step for o in outcomes if o.status in DONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.compare.archived import note_holders
 from reconciler.core.compare.cause import find_causes, gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
 from reconciler.core.compare.diff import diff
@@ -50,6 +51,7 @@ def compare(
         difference.notes, {live.things[kind][i].address for kind, i in orphans.things if i in live.things.get(kind, {})}, lost_notes
     )
     notes += [*lost_notes, *orphans.notes, *_note_other_names(recorded, live), *alike]
+    notes += note_holders(kinds, manifest, live, difference.changes, recorded)
     difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *orphans.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))

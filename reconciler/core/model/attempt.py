@@ -47,6 +47,10 @@ class Attempt(NamedTuple):
     target_id: str | None = None
     # The paths of the files that its run read.
     files: Sequence[str] = ()
+    # The live id of who kept a unique value of it in the archive, so that Intercom answered 409.
+    holder: str | None = None
+    # When that was seen first, in Unix seconds.
+    held_since: float = 0.0
 
     def links(self, source_id: str, target_id: str) -> bool:
         """Whether its call was about these live things, if it named any."""

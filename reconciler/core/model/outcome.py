@@ -48,8 +48,10 @@ class Outcome:
     deleted: bool = False
     # Whether what was to be brought back was made anew.
     anew: bool = False
-    # The id of who was brought back from the archive and turned out to be somebody else.
-    stranger: str | None = None
+    # The id of who keeps a unique value in the archive, so that Intercom answered 409.
+    holder: str | None = None
+    # Whether that one was brought back from the archive once and is somebody else.
+    woken: bool = False
     # The thing as the reply shows it, where it shows not all that was sent.
     seen: Live | None = None
     # What the reply calls the thing, where that is not the name that was sent.

@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.desk.route import changes
-from tests.desk.telling import contact, one, people, refusals, settles, statuses
+from tests.desk.telling import contact, notes, one, people, refusals, settles, statuses
 from tests.stories.kinds.test_contacts import _blind
 
 
@@ -101,6 +101,8 @@ def test_who_was_seen_to_be_somebody_else_is_never_brought_back_again(make_route
         assert f"another contact (id {live})" in outcome.reason
         assert "was brought back from the archive once to see that, and is left alone now" in outcome.reason
         assert [r.path for r in route.box.writes] == ["/contacts"]
+    (said,) = notes(route.document(path), "held")
+    assert f"an archived contact (id {live}) holds the external_id or email of this entry; write another email here" in said
     assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
@@ -131,6 +133,40 @@ def test_who_was_seen_to_be_somebody_else_is_not_brought_back_for_the_next_entry
     for name, key in (("a", "25"), ("b", "25"), ("b", "26")):
         route.converge(route.manifest({"name": name, "contacts": [{**TAKES["contacts"][0], "external_id": key}]}))
     assert len([request for request in route.box.writes if request.path.endswith("/unarchive")]) == 1
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_an_archived_holder_of_whom_no_entry_speaks_is_told_by_the_next_plans_until_the_value_is_had(
+    make_route: MakeRoute, action: str
+) -> None:
+    live = [{"external_id": "25"}] if action == "update" else []
+    route = make_route({"contacts": [*STRANGER["contacts"], *live]}, ledger=True)
+    written = {"external_id": "25", "email": "zoe@x.example", "missing": "create"}
+    path = route.manifest({"contacts": [written]})
+    holder = contact(route.box, email="zoe@x.example")["id"]
+    assert not notes(route.document(path), "held")
+    for _ in range(2):
+        assert one(route.converge(path), action).status is Status.FAILED
+        (said,) = notes(route.document(path), "held")
+        assert f"an archived contact (id {holder}) holds the " in said
+        assert said.startswith("answered with 409 since 2026-09-21T14:13:2")
+        assert "write another email here, or let that one go by hand: bring it back and change it, or delete it for good" in said
+        assert "zoe@" not in said
+        route.clock.sleep(86400)
+    # What was not tried with another value is not known to be held.
+    assert not notes(route.document(route.manifest({"contacts": [{**written, "email": "other@x.example"}]}, "other.yaml")), "held")
+    route.box.ws.store.drop("contact", holder)
+    assert one(route.converge(path), action).status is Status.APPLIED
+    assert not notes(route.document(path), "held")
+
+
+def test_whom_the_ledger_saw_archived_by_an_e_mail_is_told_before_the_first_409(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "zoe@x.example"}]}, ledger=True)
+    route.converge(route.manifest({"contacts": [{"email": "zoe@x.example", "state": "archived"}]}))
+    path = route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]})
+    (said,) = notes(route.document(path), "held")
+    assert f"an archived contact (id {contact(route.box, email='zoe@x.example')['id']}) holds the external_id or email of this" in said
+    assert said.startswith("may be answered with 409: archived by us at 2026-09-21T14:13:2")
 
 
 def test_who_is_on_record_by_the_e_mail_is_brought_back_under_an_external_id(make_route: MakeRoute) -> None:
