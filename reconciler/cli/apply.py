@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.asking import confirm
 from reconciler.cli.connection import open_session
 from reconciler.cli.help import Verb, refuse_writes
 from reconciler.cli.ledger_choice import LedgerChoice, lock_workspace
@@ -33,7 +34,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
 from reconciler.cli.planned import paths_of, read_manifest_of, showing_stale
-from reconciler.cli.running import DECLINED, Stop, annotate, collect_again, confirm, stoppable
+from reconciler.cli.running import DECLINED, Stop, annotate, collect_again, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.note import Note

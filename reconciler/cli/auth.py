@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import click
 
+from reconciler.cli.asking import prompt
 from reconciler.cli.connection import open_client, pin_of_folder, refuse_other, undo_keys_of_folder
 from reconciler.cli.help import Family, refuse_writes
 from reconciler.cli.ledger_choice import VARIABLE as LEDGER
@@ -110,7 +111,7 @@ def _open(url: str) -> None:
 def _read_pasted() -> str:
     """The first line with something on it."""
     if somebody_watches():
-        return str(click.prompt("Address", err=True, default="", show_default=False))
+        return str(prompt("Address", err=True, default="", show_default=False))
     lines = stdin_bytes()
     while line := lines.readline(LONGEST):
         if line.strip():

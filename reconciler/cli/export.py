@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.asking import prompt
 from reconciler.cli.connection import check_pin, name_in_folder, open_session, pin_of_folder, pin_with, refuse_other
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, lock_workspace
@@ -227,9 +228,9 @@ class Start:
         """The same, with answers to what it does not say."""
         only, service = self.only, self.service
         if only is None:
-            only = click.prompt(f"Which sections of {','.join(exportable())}", default=",".join(by_default()), value_proc=_answer, err=True)
+            only = prompt(f"Which sections of {','.join(exportable())}", default=",".join(by_default()), value_proc=_answer, err=True)
         if service is None:
-            service = click.prompt("Which pipeline", default="none", type=click.Choice(list(PIPELINES)), err=True)
+            service = prompt("Which pipeline", default="none", type=click.Choice(list(PIPELINES)), err=True)
         return replace(self, only=only, service=service)
 
 

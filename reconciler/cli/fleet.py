@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.asking import confirm
 from reconciler.cli.fleet_output import FORMAT, REPORTS, FleetOptions, note_empty, show, write
 from reconciler.cli.help import Family, Verb, reads_here, refuse_writes
 from reconciler.cli.options import gather
-from reconciler.cli.running import DECLINED, Stop, collect_again, confirm, stoppable, whoever
+from reconciler.cli.running import DECLINED, Stop, collect_again, stoppable, whoever
 from reconciler.errors import Invalid, Usage
 from reconciler.report.terminal import Terminal
 

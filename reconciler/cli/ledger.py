@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.asking import confirm
 from reconciler.cli.completion import runs
 from reconciler.cli.connection import name_in_folder, open_session, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, lock_workspace, say_taken_over
 from reconciler.cli.options import Intercom, ManifestOptions, WorkspaceOptions
-from reconciler.cli.running import DECLINED, confirm, whoever
+from reconciler.cli.running import DECLINED, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.past import WRITING

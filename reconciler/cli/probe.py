@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconciler.cli.asking import confirm
 from reconciler.cli.connection import check_pin, open_session
 from reconciler.cli.help import refuse_writes
 from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
-from reconciler.cli.running import DECLINED, confirm
+from reconciler.cli.running import DECLINED
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.facts import FILE, FactsFile
 from reconciler.errors import ReconcilerError, Refused, Usage

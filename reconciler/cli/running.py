@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from types import FrameType
 
@@ -20,6 +21,8 @@ from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refus
 USAGE = 64
 # A person was asked and said no: nothing was done, and nothing went wrong, but a script must not go on.
 DECLINED = 1
+# The signals that came to the verb that runs. What they raised may have been lost in code that passes over errors.
+CAME: ContextVar[Sequence[int]] = ContextVar("CAME", default=())
 
 
 def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
@@ -39,18 +42,6 @@ def whoever() -> str:
         account = "somebody"
     # No "@" between them: a ledger keeps nothing that looks like an e-mail.
     return f"{account} on {socket.gethostname()} (process {os.getpid()})"
-
-
-def confirm(question: str) -> bool:
-    """Whether a person says yes; an input that ends is a no. Raises click.Abort at an interrupt."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort as abort:
-        # click makes one of both.
-        if not isinstance(abort.__context__, EOFError):
-            raise
-        click.echo(err=True)
-        return False
 
 
 def collect_again() -> None:
@@ -177,10 +168,11 @@ def _terminable(came: list[int]) -> Iterator[None]:
         return
     # Where a shell ignores Ctrl-C for a job in the background, so does the verb.
     signals = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is signal.default_int_handler)
-    before = {signum: signal.signal(signum, end) for signum in signals}
+    before, of_before = {signum: signal.signal(signum, end) for signum in signals}, CAME.set(came)
     try:
         yield
     finally:
+        CAME.reset(of_before)
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
