@@ -14,6 +14,7 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.counted import list_places
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.index import Index
+from reconciler.core.compare.match import match
 from reconciler.core.compare.merge import list_movable, list_others
 from reconciler.core.compare.reads import BATCH, Certain, Head, How, KindView, Read, count_rest, is_needed, list_parts, plan_reads
 from reconciler.core.model.address import LinkName
@@ -61,6 +62,7 @@ class _Look:
     def make(self) -> Counter[str]:
         for kind in self.kinds:
             self._find(kind)
+            self._count_described(kind)
         self._links()
         return self.calls
 
@@ -86,6 +88,15 @@ class _Look:
         if kind.name in self.hints.every and kind.listing and not self.strong_reads and not view.has_asked(How.LIST):
             self._read(kind, Read(kind.name, How.LIST), view, index)
             self._read(kind, Read(kind.name, How.REST), view, index)
+
+    def _count_described(self, kind: Kind) -> None:
+        """The counts of people that messages about twins and lookalikes tell."""
+        route = next((count.route for count in kind.uses.counts if count.people), None)
+        is_seen = self.strong_reads is not None or self.views[kind.name].has_asked(How.LIST)
+        if route and is_seen and any(identity.visible is not None for identity in kind.identities):
+            things, resources = self.live.things.get(kind.name, {}).values(), self.resources.get(kind.name, ())
+            matches = match(kind, resources, things, former_id=self.hints.last)
+            self.calls[route] += len(matches.list_described(self.hints.also.get(kind.name, frozenset())))
 
     def _read(self, kind: Kind, read: Read, view: KindView, index: Index) -> None:
         view.note(read)

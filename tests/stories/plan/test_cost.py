@@ -53,6 +53,13 @@ STORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tags": TAGS, "companies": companies(range(2)), "contacts": people(60, tags=TAGS[:3], companies=["c0"])},
         {"tags": [{"name": name, "state": "absent"} for name in TAGS[:5]], "companies": companies(range(2), state="absent")},
     ),
+    "names that others have or look like": (
+        {"tags": ["vip", {"name": "VIP", "id": "990"}, "promo", "Café"], "contacts": people(3)},
+        {
+            "tags": [{"name": "Promo", "state": "absent"}, {"name": "cafe", "state": "absent"}, {"id": "990"}, "new"],
+            "contacts": people(3, tags=["new"]),
+        },
+    ),
     "a rename": ({"tags": ["Beta"]}, {"tags": [{"name": "b2", "renamed_from": "Beta"}]}),
     "an option": (
         {"attributes": [TIER], "contacts": people(3, custom_attributes={"tier": "c"})},
@@ -65,7 +72,13 @@ STORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 # A property shows the same of what chance makes; of the stories, those run that it seldom comes to.
-SELDOM = ("updates, some of many", "links that a thing shows in part", "deletions, counted and kept", "an option")
+SELDOM = (
+    "updates, some of many",
+    "links that a thing shows in part",
+    "deletions, counted and kept",
+    "names that others have or look like",
+    "an option",
+)
 
 
 @pytest.mark.parametrize(
