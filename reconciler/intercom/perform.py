@@ -127,8 +127,8 @@ class Performer:
         try:
             return self._link(job, change, ids) if isinstance(change, LinkChange) else [self._thing(job, change, ids)]
         except Exception as error:
-            end = _end_of(error, stopped=self.client.stop.is_set())
-            return [end.outcome(i, self.steps[i].change) for i in job.covers]
+            end, astray = _end_of(error, stopped=self.client.stop.is_set()), isinstance(error, Another) and error.astray
+            return [replace(end.outcome(i, self.steps[i].change), astray=astray) for i in job.covers]
 
     def _request(self, call: Call, ids: Ids) -> Request:
         values = {name: _bind(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
@@ -310,7 +310,7 @@ class Performer:
         text = f"Intercom took another {describe(kind, here)}{new}, for the {kind.name} meant (id {target_id})"
         if call.by_name:
             self._names.set_wrong(call.by_name, text)
-        raise Another(text)
+        raise Another(text, astray=call.by_name is not None)
 
     def _take_back(self, kind: Kind, name: str, here: Live) -> str:
         """Delete what Intercom made of a name that was asked for; the answer is what to say of it. What has the very name that was sent may

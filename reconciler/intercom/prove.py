@@ -17,9 +17,9 @@ Ids = Mapping[Address, str]
 class Another(Exception):
     """A write hit another thing than the one meant, or would."""
 
-    def __init__(self, reason: str, *, sent: bool = True, lost: bool = False) -> None:
-        # `sent`: the call was sent; `lost`: it may have made the thing that was meant too.
-        self.reason, self.sent, self.lost = reason, sent, lost
+    def __init__(self, reason: str, *, sent: bool = True, lost: bool = False, astray: bool = False) -> None:
+        # `sent`: the call was sent; `lost`: it may have made the thing that was meant too; `astray`: it went by a name.
+        self.reason, self.sent, self.lost, self.astray = reason, sent, lost, astray
         super().__init__(reason)
 
 

@@ -96,7 +96,7 @@ def _plan_again(
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreement=agreement, beside=beside)
     comparison = hold_to_planned(comparison, saved_plan)
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved_plan.get("moved") else comparison, saved_plan)
-    comparison, carriers = with_members(session, comparison)
+    comparison, carriers = with_members(session, comparison, retry=beside.retry)
     if session.ledger and not saved_plan.get("moved"):
         comparison = with_carriers(session, comparison, {**read_ids(saved_plan, manifest, app_id), **comparison.live.pairs}, scope)
     sources, changes_then = {change["address"] for change in saved_plan["changes"]}, comparison.difference.changes

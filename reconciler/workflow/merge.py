@@ -36,8 +36,9 @@ LOOKS = 5
 LAG, LOOK_EVERY = 30.0, 5.0
 
 
-def with_members(session: Session, comparison: Comparison) -> tuple[Comparison, Carriers]:
-    """The comparison with those moved who carry what goes into another thing, and who these are. What nobody can read is refused."""
+def with_members(session: Session, comparison: Comparison, *, retry: bool) -> tuple[Comparison, Carriers]:
+    """The comparison with those moved who carry what goes into another thing, and who these are. What nobody can read is refused, and so is
+    what Intercom did not take before unless that is tried again (`retry`)."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE
 
@@ -49,7 +50,7 @@ def with_members(session: Session, comparison: Comparison) -> tuple[Comparison, 
     session.tick("who is to be moved", 0)
     try:
         carriers = _read(session, comparison, merges)
-        return move_members(comparison, carriers), carriers
+        return move_members(comparison, carriers, retry=retry), carriers
     except HttpError as error:
         if error.status in UNREADABLE:
             now = "let the token read that"

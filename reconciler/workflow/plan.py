@@ -94,7 +94,7 @@ def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison
     """The comparison with what is in use counted, as far as it is of the scope, and with those moved who carry what goes into another
     thing: to have it is no drift."""
     merging = not scope.moved
-    comparison, carriers = with_members(session, comparison) if merging else (comparison, NO_CARRIERS)
+    comparison, carriers = with_members(session, comparison, retry=scope.retry) if merging else (comparison, NO_CARRIERS)
     difference, live = comparison.difference, comparison.live
     addresses = list_concerned(session.kinds, scope, difference.changes, live)
     mine = replace(difference, changes=tuple(c for c in difference.changes if c.address in addresses))

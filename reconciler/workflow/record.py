@@ -12,6 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconciler.core.compare.astray import claim_of, targets_by_name
 from reconciler.core.compare.comparison import claims_of
 from reconciler.core.compare.merge import Carriers
 from reconciler.core.model.address import Address
@@ -253,6 +254,7 @@ class Recorder:
             if self.ends.is_due(now) or not all(map(self._may_wait, outcomes)):
                 self._write_ends()
         self._effects([o for o in outcomes if o.status in DONE])
+        self._remember_names(outcomes)
 
     def _may_wait(self, outcome: Outcome) -> bool:
         """Whether an outcome may be written later, as the next run would see it for itself. What takes something away, and what must not be
@@ -277,6 +279,15 @@ class Recorder:
             if claim in mute:
                 again = recorded.reply_match(*claim, None) is not None
                 self.ledger.note_ineffective(app_id, *claim, *read_instead(outcome, claim[1], again=again))
+
+    def _remember_names(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember which names were shown to mean another thing than the one that a link goes to, forget those that meant it."""
+        comparison, app_id = self.work.proposal.comparison, self.session.here.app_id
+        for target in targets_by_name(comparison.kinds, (o.change for o in outcomes if o.astray)):
+            self.ledger.note_ineffective(app_id, *claim_of(comparison.live, target))
+        if self.muted:
+            right = targets_by_name(comparison.kinds, (o.change for o in outcomes if o.status in DONE))
+            self.ledger.forget_ineffective(app_id, [claim_of(comparison.live, target)[:2] for target in right])
 
     def end(self, outcomes: Sequence[Outcome], signum: int = 0) -> None:
         """Record what was never started, all that is as declared, and how the run ended, by which signal if by one. Raises Incomplete

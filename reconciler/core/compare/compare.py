@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.compare.archived import note_holders
+from reconciler.core.compare.astray import refuse_astray
 from reconciler.core.compare.cause import find_causes, gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
 from reconciler.core.compare.diff import diff
@@ -55,7 +56,7 @@ def compare(
     difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *orphans.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
     difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
-    difference = difference if retry else _drop_ineffective(difference, recorded)
+    difference = difference if retry else refuse_astray(kinds, _drop_ineffective(difference, recorded), live, recorded)
     difference = replace(difference, changes=tuple(_add_remark(recorded, change) for change in difference.changes))
     live = replace(live, refusals=(*live.refusals, *twins))
     return spare_members(Comparison(kinds, manifest, live, difference, recorded, left=orphans.things))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
+from reconciler.core.compare.astray import describe_astray, find_astray
 from reconciler.core.compare.cause import find_causes
 from reconciler.core.compare.comparison import Comparison, add_notes
 from reconciler.core.compare.named import find_name
@@ -71,8 +72,10 @@ def refuse_merges(comparison: Comparison, why: str) -> Comparison:
     return replace(comparison, difference=replace(comparison.difference, refusals=(*comparison.difference.refusals, *refusals)))
 
 
-def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
-    """The comparison with the links by which those who carry what goes get what stays. What goes into nothing stays too."""
+def move_members(comparison: Comparison, carriers: Carriers, *, retry: bool = False) -> Comparison:
+    """The comparison with the links by which those who carry what goes get what stays. What goes into nothing stays too. `retry`: also
+    by a name that was seen to mean another thing."""
+    refusals = list(comparison.difference.refusals)
     arriving = {c.address for c in comparison.difference.changes if c.action is Action.CREATE}
     changes, notes, subjects = list[Change](), list[Note](), {change.subject for change in comparison.difference.changes}
     for change in comparison.difference.changes:
@@ -84,11 +87,16 @@ def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
         changes.append(change)
         notes += _note_ruled(comparison, change)
         moves = list(find_moves(comparison, change, carriers)) if isinstance(change, ThingChange) else []
+        astray = () if retry else find_astray(comparison.kinds, moves, comparison.live, comparison.recorded)
+        if why := next((describe_astray(move) for move in moves if (move.target, move.target_id) in astray), ""):
+            refusals.append(Refusal("merge", f"{change.mark}: {why}", entries=(change.address,)))
+            continue
         new = [move for move in moves if move.subject not in subjects]
         subjects |= {move.subject for move in new}
         changes += find_causes(comparison.kinds, comparison.manifest, comparison.recorded, new)
         notes += _note_moving(comparison.kinds, change, moves, new)
-    return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(changes))), notes)
+    difference = replace(comparison.difference, changes=tuple(changes), refusals=tuple(refusals))
+    return add_notes(replace(comparison, difference=difference), notes)
 
 
 def _note_moving(kinds: Kinds, merge: Change, moves: Sequence[LinkChange], new: Sequence[LinkChange]) -> Iterator[Note]:

@@ -54,5 +54,7 @@ class Outcome:
     woken: bool = False
     # The thing as the reply shows it, where it shows not all that was sent.
     seen: Live | None = None
+    # Whether the name that its call went by was shown to mean another thing.
+    astray: bool = False
     # What the reply calls the thing, where that is not the name that was sent.
     shown_as: str = ""
