@@ -46,10 +46,12 @@ def list_touches(changes: Iterable[Change]) -> Iterator[Touch]:
 
 
 def read_touches(changes: Iterable[ChangeDocument], names: Mapping[str, Address]) -> Iterator[Touch]:
-    """The changes of a saved plan at what is declared; `names` are the addresses as they are shown."""
+    """The changes of a saved plan at what is declared; `names` are the addresses as they are shown. Of an end that is not declared any more
+    the kind is all that matters."""
     for change in changes:
         if address := names.get(change["address"]):
-            target = names.get(change["target"] or "")
+            shown = change["target"]
+            target = names.get(shown) or Address(*shown.split("/", 1)) if shown else None
             yield Touch(change["action"], address, target, tuple(field["path"] for field in change["fields"]))
 
 

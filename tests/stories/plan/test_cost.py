@@ -100,6 +100,18 @@ def test_the_calls_that_were_planned_are_those_that_are_made(make_route: MakeRou
     assert len(route.box.writes) == plan["cost"]["calls"] - plan["cost"]["reads"]
 
 
+@pytest.mark.parametrize("left", ["the tag too", "the link alone"])
+def test_what_goes_only_because_it_is_ours_is_looked_for_in_the_whole_list_as_planned(make_route: MakeRoute, left: str) -> None:
+    route = make_route({"contacts": people(2)}, ledger=True)
+    route.converge(route.manifest({"policy": {"links": "owned"}, "tags": ["vip", "old"], "contacts": people(2, tags=["vip", "old"])}))
+    tags = ["vip"] if left == "the tag too" else ["vip", "old"]
+    plan = route.saved(route.manifest({"policy": {"links": "owned"}, "tags": tags, "contacts": people(2, tags=["vip"])}))
+    route.box.forget_requests()
+    assert [str(outcome.status) for outcome in route.apply(plan)] == ["applied"] * 2
+    assert len(route.box.requests) == plan["cost"]["calls"]
+    assert [request.path.endswith("/tags") for request in route.box.requests if request.method == "GET"].count(True) == 3
+
+
 def test_a_plan_without_a_change_costs_nothing(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip"]})
     assert route.document(route.manifest("tags: [vip]\n"))["cost"]["calls"] == 0
