@@ -30,7 +30,7 @@ MOST = 1_000_000
 def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live]:
     """All things that the listing of a kind shows, page by page."""
     assert kind.listing is not None
-    return routes.things(client, kind, read_all(client, kind.listing, partial(tick, kind.section)))
+    return routes.things(client, kind.listing, kind, read_all(client, kind.listing, partial(tick, kind.section)))
 
 
 def read_all(client: Client, listing: Listing, count: Count = tell_nobody, first: Sequence[Body] = ()) -> Iterator[Body]:

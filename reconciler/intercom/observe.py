@@ -188,7 +188,8 @@ class _Look:
 
     def _read_one(self, kind: Kind, view: KindView, read: Read) -> list[tuple[Live, Links]]:
         """The things that a read shows, with the links in them. The answers themselves take ten times as much memory, and are let go."""
-        return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, view)))
+        asked = partial(self.reader.request_of, kind, read, view)
+        return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, view), asked))
 
     def _take(self, view: KindView, things: Sequence[tuple[Live, Links]], *, strong: bool) -> None:
         for live, links in things:

@@ -70,6 +70,22 @@ class Reader:
                 filters = [{"field": read.by, "operator": "~", "value": key} for key in read.keys]
                 return self._search(kind, read.by, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
 
+    def request_of(self, kind: Kind, read: Read, view: KindView) -> Request:
+        """What a read asks for, as people see it where the answer cannot be used."""
+        key = next(iter(read.keys), "")
+        match read.how:
+            case How.GET:
+                return routes.request(str(kind.get), {"id": key})
+            case How.FIND:
+                return routes.request(str(kind.identity[read.by].find), {"key": key})
+            case How.HEAD | How.PART:
+                return routes.request_of(view.parts[key].listing, {"id": key})
+            case How.SEARCH | How.LOOSE:
+                assert kind.search is not None
+                return routes.request_of(kind.search.listing)
+        assert kind.listing is not None
+        return routes.request_of(kind.listing)
+
     def read_links(self, link: LinkKind, source_id: str) -> frozenset[str]:
         """The ids at the other ends of all links of a thing, from their own list."""
         self.tick(describe_links(link))

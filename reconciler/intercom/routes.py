@@ -85,9 +85,9 @@ def thing(client: Client, request: Request, kind: Kind, body: Any) -> Live:
     return _check_shape(client, request, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
 
 
-def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
+def things(client: Client, listing: Listing, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
     """The things of a kind among what a list shows. Raises BadAnswer for a body that cannot be one."""
-    request = Request("GET", "/" + kind.section)
+    request = request_of(listing)
     return (thing(client, request, kind, body) for body in bodies if kind.admits(body))
 
 
@@ -96,12 +96,12 @@ def links(client: Client, request: Request, kind: Kind, body: Body) -> Links:
     return _check_shape(client, request, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 
 
-def things_with_links(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[tuple[Live, Links]]:
-    """The things of a kind among what a list shows, each with the links in it. Raises BadAnswer for a body that cannot be one."""
+def things_with_links(client: Client, kind: Kind, bodies: Iterable[Body], asked: Callable[[], Request]) -> Iterator[tuple[Live, Links]]:
+    """The things of a kind among what was `asked`, each with the links in it. Raises BadAnswer for a body that cannot be one."""
     try:
         yield from ((door.thing(kind, body), door.links(kind, body)) for body in bodies if kind.admits(body))
     except door.Misshapen as error:
-        raise bad(client, Request("GET", "/" + kind.section), f"the answer is no {kind.name} that can be read: it {error}") from None
+        raise bad(client, asked(), f"the answer is no {kind.name} that can be read: it {error}") from None
 
 
 def id_of(client: Client, request: Request, body: Any) -> str:

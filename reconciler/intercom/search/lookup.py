@@ -47,7 +47,8 @@ class KeyLookup:
 def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
-    return routes.things(client, kind, routes.read_search(client, kind.search.listing, query, partial(tick, kind.section)))
+    listing = kind.search.listing
+    return routes.things(client, listing, kind, routes.read_search(client, listing, query, partial(tick, kind.section)))
 
 
 def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> KeyLookup:

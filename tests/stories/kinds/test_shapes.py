@@ -29,18 +29,21 @@ MANIFEST: dict[str, Any] = {
 }
 
 
+SEARCH = "/contacts/search"
+
+
 # ---- on reads: exit 1, in one sentence
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "asked", "body"),
     [
-        ("^/tags$", {"type": "list", "data": [{"type": "tag", "id": "5", "name": ["vip"]}]}),
-        ("^/companies", {"type": "company", "id": "1", "company_id": "6", "custom_attributes": [1]}),
-        ("^/companies", {"type": "company", "id": "1", "company_id": "6", "tags": {"tags": "vip"}}),
-        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "tags": {"data": [{}]}}]}),
-        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "name": 7}]}),
+        ("^/tags$", "GET /tags", {"type": "list", "data": [{"type": "tag", "id": "5", "name": ["vip"]}]}),
+        ("^/companies", "GET /companies", {"type": "company", "id": "1", "company_id": "6", "custom_attributes": [1]}),
+        ("^/companies", "GET /companies", {"type": "company", "id": "1", "company_id": "6", "tags": {"tags": "vip"}}),
+        (SEARCH, f"POST {SEARCH}", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "tags": {"data": [{}]}}]}),
+        (SEARCH, f"POST {SEARCH}", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "name": 7}]}),
     ],
 )
-def test_a_read_that_holds_something_else_is_a_failed_read(make_route: MakeRoute, path: str, body: dict[str, Any]) -> None:
+def test_a_read_that_holds_something_else_is_a_failed_read(make_route: MakeRoute, path: str, asked: str, body: dict[str, Any]) -> None:
     route = make_route(SEED)
     written = route.manifest(MANIFEST)
     route.box.faults.add(None, path, body=json.dumps(body).encode(), times=None)
@@ -48,6 +51,7 @@ def test_a_read_that_holds_something_else_is_a_failed_read(make_route: MakeRoute
         route.planned(written)
     assert caught.value.exit_code == 1
     assert "that can be read: it has" in str(caught.value)
+    assert str(caught.value).startswith(asked.replace(" ", " 127.0.0.1") + ": ")
     assert "\n" not in str(caught.value)
 
 
