@@ -44,7 +44,8 @@ def read_answer(question: str) -> str:
             line = _read_line(keyboard, bell).decode(sys.stdin.encoding, "replace")
     if not line:
         raise EOFError
-    return line.rstrip("\n")
+    # What is piped in may be more than a line.
+    return line.partition("\n")[0]
 
 
 def _read_line(keyboard: int, bell: int) -> bytes:

@@ -145,7 +145,7 @@ def test_what_has_another_name_too_is_written_anew_and_keeps_what_it_held_there(
         path.parent.mkdir(exist_ok=True)
         path.hardlink_to(victim)
     backup = {path.name: path.read_bytes() for path in ours.iterdir() if path.is_file() and path.name in ("ledger.lock", "key", "last")}
-    subprocess.run(["cp", "-al", str(ours), str(other.parent / "backup")], check=True)
+    subprocess.run(["cp", "-al", str(ours), str(other.parent / "backup")], check=True, timeout=60)
     FileHome(ours).put_preimage("r-1", "{}", 0.0)
     assert desk("apply", "m.yaml", "--auto-approve", m=NEXT) == 0, desk.err
     assert (victim.read_text(), victim.stat().st_nlink) == ("theirs", 3)
