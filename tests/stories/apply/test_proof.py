@@ -177,7 +177,7 @@ def test_another_declared_value_is_sent(make_route: MakeRoute) -> None:
     route, _ = _deaf_phone(make_route)
     route.converge(route.manifest(PHONE))
     path = route.manifest({"contacts": [{"external_id": "25", "phone": "3", "name": "New"}]})
-    assert changes(route.document(path)) == ["update contact/25 phone='***'"]
+    assert lines(route.document(path)) == ["update contact/25 phone='***' (config)"]
     assert one(route.converge(path), "update").status is Status.INEFFECTIVE
     assert lines(route.document(path)) == ["note ineffective contact/25"]
 

@@ -93,6 +93,14 @@ def test_the_old_tag_is_not_pruned_while_the_new_one_is_refused_under_hold(desk:
     assert "write `merged_from: Beta` on the new one" in desk.err + desk.out
 
 
+def test_nobody_gets_the_new_tag_under_hold_while_the_question_is_open(desk: Desk) -> None:
+    crowd(desk)
+    assert desk(*APPLY, m=HOLD + "tags: [Beta, keep]\n" + people("Beta")) == 0
+    assert desk(*APPLY, m=HOLD + "tags: [Beta-2026, keep, more]\n" + people("Beta-2026")) == 5
+    assert live(desk, "tag", "name") == {"Beta", "keep", "more"}
+    assert count_members(desk, "Beta") == 3
+
+
 @pytest.mark.parametrize(("policy", "gates"), [(LINKS, ["attribute"]), (OWNED, ["attribute", "rename"])])
 def test_nobody_loses_a_company_while_the_new_one_is_refused_under_hold(desk: Desk, policy: str, gates: list[str]) -> None:
     crowd(desk)
@@ -111,6 +119,27 @@ def test_likeness_alone_is_a_note_where_nobody_has_the_old_one_also_while_the_ne
     assert desk.plan(m=OWNED + "tags: [promo 2027, keep]\n") == 2
     assert [change["address"] for change in desk.saved()["changes"]] == ["tag/promo 2026"]
     assert [note["address"] for note in desk.saved()["notes"] if note["topic"] == "renamed"] == ["tag/promo 2027"]
+
+
+def test_likeness_alone_is_asked_about_where_nobody_can_say_who_has_the_old_one(desk: Desk) -> None:
+    assert desk(*APPLY, m=OWNED + "tags: [promo 2026, keep]\n") == 0
+    desk.box.tokens["sandbox"] = frozenset({"read_conversations"})
+    assert desk.plan(m=OWNED + "tags: [promo 2027, keep]\n") == 3
+    assert set(desk.gates()) == {"rename", "unknown"}
+
+
+def test_a_name_that_the_old_one_had_before_is_asked_about_though_nothing_else_is_alike(desk: Desk) -> None:
+    assert desk(*APPLY, m=OWNED + "tags: [gold, keep]\n") == 0
+    assert desk(*APPLY, m=OWNED + "tags: [{name: zeta, renamed_from: gold}, keep]\n") == 0
+    assert desk.plan(m=OWNED + "tags: [gold, keep]\n") == 2
+    (note,) = (note for note in desk.saved()["notes"] if note["topic"] == "renamed")
+    assert "tag 'zeta' had that name before" in note["message"]
+
+
+def test_what_a_file_declares_that_was_not_given_is_not_what_something_new_was_called(desk: Desk) -> None:
+    assert desk("apply", "one.yaml", "--auto-approve", one="tags: [promo 2026]\n") == 0
+    assert desk("plan", "two.yaml", two="tags: [promo 2027]\n") == 0
+    assert "looks like a rename" not in desk.out
 
 
 def test_what_was_declared_before_it_was_held_back_is_nothing_new(desk: Desk) -> None:

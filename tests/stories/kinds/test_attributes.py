@@ -321,6 +321,14 @@ def test_an_option_stays_while_one_who_should_leave_it_did_not_and_the_same_plan
     assert changes(route.document(route.manifest(SWAPPED))) == []
 
 
+def test_who_takes_an_option_that_could_not_be_added_is_skipped(make_route: MakeRoute) -> None:
+    route = route_with_tiers(make_route)
+    route.box.faults.add("PUT", "^/data_attributes/", status=400)
+    outcomes = route.converge(route.manifest(SWAPPED))
+    assert [str(o.status) for o in outcomes if o.change.address.kind == "contact"] == ["skipped", "skipped"]
+    assert [w.path.split("/")[1] for w in route.box.writes] == ["data_attributes"]
+
+
 def test_options_that_were_swapped_are_taken_back_to_what_they_were_first(make_route: MakeRoute) -> None:
     route = route_with_tiers(make_route, ledger=True)
     route.converge(route.manifest(SWAPPED))
@@ -353,6 +361,14 @@ def test_an_option_that_a_company_has_is_in_use_and_one_that_none_shows_is_unkno
     assert gates(plan) == ["limits.options"]
     (change,) = plan["changes"]
     assert (change["uses"], change["at_least"]) == ({"companies with 'silver'": 1}, ["companies with 'silver'"])
+
+
+def test_an_option_that_is_taken_away_from_what_is_brought_back_is_in_use_too(make_route: MakeRoute) -> None:
+    route = route_with_tiers(make_route)
+    route.box.seed({"attributes": [{"name": "tier", "archived": True}]})
+    plan = route.document(route.manifest({"attributes": SWAPPED["attributes"]}))
+    assert changes(plan) == ["unarchive attribute/tier"]
+    assert gates(plan) == ["limits.options"]
 
 
 def test_a_use_of_options_that_cannot_be_counted_is_unknown(make_route: MakeRoute) -> None:

@@ -77,6 +77,14 @@ def test_an_archived_one_who_is_somebody_else_is_put_back(make_route: MakeRoute)
     assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
+def test_who_takes_the_e_mail_of_somebody_who_is_deleted_comes_after_that(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "zoe@x.example"}, {"external_id": "25"}]})
+    entries = [{"email": "zoe@x.example", "state": "absent"}, {"external_id": "25", "email": "zoe@x.example"}]
+    outcomes = route.converge(route.manifest({"policy": {"limits": {"contact_deletes": 1}}, "contacts": entries}))
+    assert {str(outcome.status) for outcome in outcomes} == {"applied"}
+    assert [request.method for request in route.box.writes] == ["DELETE", "PUT"]
+
+
 STRANGER = {"contacts": [{"email": "zoe@x.example", "archived": True}]}
 
 TAKES = {"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]}

@@ -92,6 +92,13 @@ def test_an_external_id_on_one_side_may_be_enough_to_share_an_email(desk: Desk) 
     assert desk("apply", "plan.json") == 0, desk.err
 
 
+def test_what_the_living_may_share_says_nothing_of_who_is_in_the_archive(desk: Desk) -> None:
+    know(desk, shared_email="any_external_id")
+    desk.seed(contacts=[{"external_id": "1", "email": "crew@serenity.example"}, {"external_id": "2"}])
+    manifest = {"contacts": [{"external_id": "1", "state": "archived"}, {"external_id": "2", "email": "crew@serenity.example"}]}
+    assert (desk.plan(m=manifest), desk.gates()) == (3, ["taken"])
+
+
 @pytest.mark.parametrize("other", ["a b", "a-b "])
 def test_names_that_are_surely_two(desk: Desk, other: str) -> None:
     desk.seed(tags=["a-b", other], companies=[{"company_id": "6"}, {"company_id": "7"}])

@@ -18,6 +18,7 @@ from reconciler.core.model.numbers import parse_number, parse_whole
 from reconciler.core.model.privacy import hide, is_mask, mask, refuse_mask
 from reconciler.core.model.scalars import Email, Flag, Name, Text, Time, Whole, same
 from reconciler.core.model.spelling import fold, skeleton
+from reconciler.core.model.texts import parse_live_name
 from reconciler.core.model.times import parse_time
 from reconciler.core.model.written import Plain, Scalar, as_yaml, quote_visibly, trim
 from tests.desk.soak import times
@@ -115,6 +116,12 @@ def test_what_nobody_can_mean_is_refused_and_shown(field: str, written: str, par
     assert part in sentence
     assert "; " in sentence
     assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("written", ["***", "h***@serenity.example", "the boss: h***@serenity.example"])
+def test_a_mask_is_no_name_of_what_is_meant_by_its_id_either(written: str) -> None:
+    with pytest.raises(ValueError, match="a mask that a report shows"):
+        parse_live_name(written)
 
 
 def test_lines_and_tabs_stand_in_texts_but_not_in_names() -> None:
