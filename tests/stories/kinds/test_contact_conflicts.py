@@ -59,6 +59,17 @@ def test_409_that_matched_by_e_mail_is_not_the_external_id_that_is_meant(make_ro
     assert live.get("external_id") is None
 
 
+def test_the_name_of_who_is_in_the_way_is_not_told(make_route: MakeRoute) -> None:
+    live = {"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example", "name": "Zoe Alleyne"}
+    route = _blind(make_route, {"contacts": [live]})
+    message = f"A contact matching those details already exists with id={live['id']}: Zoe Alleyne"
+    route.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message)
+    entry = {"external_id": "25", "email": "zoe@x.example", "missing": "create"}
+    outcome = one(route.converge(route.manifest({"contacts": [entry]})), "create")
+    assert outcome.status is Status.FAILED
+    assert outcome.reason.endswith(f"id={live['id']}: ***")
+
+
 def test_an_e_mail_that_somebody_holds_is_refused_in_the_plan_with_the_id(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example"}]})
     plan = route.document(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]}))

@@ -41,6 +41,14 @@ def test_a_tombstone_under_the_declared_name_takes_it(make_route: MakeRoute, nam
     assert changes(route.document(path)) == []
 
 
+def test_a_tombstone_under_the_name_that_was_sent_takes_nothing_that_is_declared_as_it_is_live(make_route: MakeRoute) -> None:
+    route, live_id = route_with_tag(make_route, "a < b", "escape")
+    path = route.manifest(f'{OWNED}tags: [keep, "a &lt; b", {{name: "a < b", state: absent}}]\n')
+    assert not any(change.startswith("delete") for change in changes(route.document(path)))
+    route.converge(path)
+    assert route.box.ws.store.get("tag", live_id) is not None
+
+
 @REWRITTEN
 def test_once_it_leaves_the_manifest_it_is_ours_to_take(make_route: MakeRoute, name: str, rewrites: str) -> None:
     route, live_id = route_with_tag(make_route, name, rewrites)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_exports_are_held_side_by_side_and_personal_values_stay_masked(desk: Des
         desk("diff", "old", "new", "--format", form)
         for secret in (mail, name, "Kaylee Tam", phone):
             assert secret not in desk.out + desk.err
+
+
+def test_two_emails_whose_masks_read_alike_are_told_apart(desk: Desk) -> None:
+    for folder, mail in (("old", "one@serenity.example"), ("new", "other@serenity.example")):
+        desk.write(f"{folder}/a.yaml", f"contacts: [{{external_id: '25', email: {mail}}}]\n")
+    assert desk("diff", "old", "new") == 2
+    assert len(set(re.findall(r"o\*\*\*@serenity\.example#[0-9a-f]{8}", desk.out))) == 2
 
 
 def test_runs_are_held_side_by_side(desk: Desk) -> None:

@@ -87,6 +87,13 @@ def test_a_value_that_nobody_knows_is_called_another(applied: Desk) -> None:
     assert 'declared "Third", live "Firefly"; applied: another value, of which only a digest is left' in applied.out
 
 
+def test_times_are_told_in_utc(desk: Desk) -> None:
+    desk.box.seed({"companies": [{"company_id": "6", "remote_created_at": 1394531358}]})
+    desk.write("m.yaml", MANIFEST.replace("name: Blue Sun}", "name: Blue Sun, remote_created_at: 2014-03-12}"))
+    row = by(explain_json(desk, "company/6")["fields"], "path")["remote_created_at"]
+    assert (row["live"], row["declared"]) == ("2014-03-11T09:49:18Z", "2014-03-12T00:00:00Z")
+
+
 def test_what_differs_inside_a_list_is_named(desk: Desk) -> None:
     desk.write("m.yaml", MANIFEST.replace("options: [a, b]}", "options: [a, c]}"))
     assert desk("explain", "attribute/tier", "m.yaml") == 0, desk.err

@@ -12,13 +12,17 @@ import pytest
 from reconciler.core.model.address import Address
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import IntercomError
+from reconciler.intercom import listing
 from reconciler.intercom.listing import read_all
+from reconciler.kinds import KINDS
 from reconciler.kinds.company import COMPANY
 from reconciler.workflow.lookup import list_all
 from tests.conftest import MakeRoute
+from tests.desk.clock import Clock
 from tests.desk.liar import Instead, Liar, says
 from tests.desk.route import WIDE, Route, changes
 from tests.desk.soak import only_in_soak
+from tests.unit.intercom.http.app import App, Said, client, refusal
 
 LEAD = {"contacts": [{"email": "zoe@serenity.example", "role": "lead", "missing": "create"}]}
 PAGES = {"type": "pages", "page": 1, "per_page": 150, "total_pages": 3}
@@ -238,3 +242,12 @@ def test_who_applied_a_tag_may_be_told_in_any_way(make_route: MakeRoute, rows: A
     route.between = says("/contacts/[^/]+/tags$", data=[stray] if rows == [{}] else rows)
     plan = route.document(route.folder / "intercom.yaml", scope=Scope(moved=True))
     assert [note["address"] for note in plan["notes"] if note["topic"] == "undeclared"] == ["tag/stray"]
+
+
+def test_a_scroll_that_somebody_else_holds_is_waited_for_aloud() -> None:
+    clock, notices, companies = Clock(0.0), list[str](), KINDS["company"].listing
+    assert companies
+    assert companies.scroll
+    app = App(refusal(400, "scroll_exists", "no"), Said(200, {"type": "list", "data": [], "scroll_param": "x"}))
+    assert list(listing.scroll(client(app, clock, now=lambda: clock.now, notice=notices.append), companies.scroll)) == []
+    assert notices == ["127.0.0.1:9: another scroll is open, and Intercom admits one at a time; waiting until 00:01:01 UTC"]

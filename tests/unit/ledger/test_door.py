@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Locked
-from reconciler.ledger.door import FILES, FOLDERS
+from reconciler.ledger import door
+from reconciler.ledger.door import FOLDERS
 from reconciler.ledger.errors import NotAFile
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Waiting
@@ -23,6 +24,8 @@ from tests import ROOT
 from tests.desk.clock import Clock
 from tests.desk.desk import Desk
 
+# All that may lie in the folder, SQLite's own files too.
+FILES = ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.lock", "key", "last")
 FIRST = "tags: [vip]\n"
 NEXT = "tags: [{name: vip, state: absent}]\n"
 
@@ -97,6 +100,25 @@ def test_what_is_no_file_of_ours_ends_every_verb_in_one_sentence_and_stays_as_it
         assert desk.box.writes == []
         assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]
         assert place.is_symlink() or not what.startswith("a link")
+
+
+@pytest.mark.parametrize("make", [THINGS["a link to a file"], THINGS["a pipe"]], ids=["a link", "a pipe"])
+def test_what_takes_the_place_of_a_file_after_the_look_is_not_opened(
+    folder: Path, other: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path, Path], object]
+) -> None:
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setattr(door, "check_file", lambda path: make(path, other))
+    with pytest.raises((NotAFile, OSError)):
+        door.reader(folder / "key")
+    assert (other / "victim.json").read_text() == "theirs"
+
+
+def test_what_is_to_be_new_takes_the_place_of_nothing(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "key").write_text("old")
+    with pytest.raises(FileExistsError):
+        door.writer(folder / "key", new=True)
+    assert (folder / "key").read_text() == "old"
 
 
 def test_there_is_no_other_door() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.core.model.spelling import fold, skeleton
+from reconciler.core.model.spelling import fold, skeleton, spell
 from reconciler.errors import Invalid
 from reconciler.manifest.read import read_manifest
 from reconciler.manifest.reader import Document, Events, read, read_far
@@ -64,6 +64,11 @@ def test_twice_as_long_is_no_more_than_twice_the_work(what: str, tmp_path: Path)
     assert twice < 2.3 * some
 
 
+def test_to_read_every_key_twice_is_no_more_than_twice_the_work_of_half_as_many() -> None:
+    some, twice = (steps(partial(read_far, LONG["every key twice"](n).encode(), "a.yaml")) for n in (100, 200))
+    assert twice < 2.3 * some
+
+
 class Counted(str):
     """A key that counts how often one is compared with another."""
 
@@ -103,7 +108,7 @@ def test_no_key_is_compared_with_all_others(then: Callable[[Document], object]) 
     assert comparisons(200, then) < 2.5 * comparisons(100, then)
 
 
-@pytest.mark.parametrize("form", [fold, skeleton])
+@pytest.mark.parametrize("form", [fold, skeleton, spell])
 @pytest.mark.parametrize("marks", ["\u0301", "\u0316\u0301"])
 def test_a_heap_of_combining_marks_is_never_brought_into_order_as_one(form: Callable[[str], str], marks: str) -> None:
     # To bring one run into its order takes the square of its length.

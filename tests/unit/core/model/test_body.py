@@ -104,3 +104,13 @@ def test_what_is_unset_or_written_in_another_number_is_a_value() -> None:
     assert thing(KINDS["contact"], {**contact, "owner_id": 7, "avatar": None}).fields["owner_id"] == "7"
     assert links(KINDS["contact"], {**contact, "tags": None})[LinkName("contact", "tags")] == (frozenset(), True)
     assert read_id({"id": 5}) == "5"
+
+
+@pytest.mark.parametrize("odd", [True, 1.0])
+def test_an_end_that_only_equals_an_id_is_none_though_that_one_was_seen_before(odd: Any) -> None:
+    def show(end: Any) -> dict[str, Any]:
+        return {**_bodies()["contact"], "tags": {"type": "list", "data": [{"id": end}, {"id": 2}], "total_count": 2, "has_more": False}}
+
+    assert links(KINDS["contact"], show(1))[LinkName("contact", "tags")] == (frozenset({"1", "2"}), True)
+    with pytest.raises(Misshapen):
+        links(KINDS["contact"], show(odd))

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.model.privacy import Known
 
 ID = "5ba682d23d7cf92bef87bfd4"
-PEOPLE = ["Zoë Alleyne", "Al", "王小明", "+1 555 0107", "12345", "zoe@serenity.example", "O'Hara & <Sons>", "Hoban"]
+PEOPLE = ["Zoë Alleyne", "Al", "王小明", "+1 555 0107", "12345", "98-76-5", "zoe@serenity.example", "O'Hara & <Sons>", "Hoban"]
 
 
 def mask_text(text: str) -> str:
@@ -28,6 +28,8 @@ def mask_text(text: str) -> str:
         ("联系人王小明不存在", "联系人***不存在"),
         ("tel. 15550107, 1-555-0107, (1) 555 0107", "tel. ***, ***, ***"),
         ("pin 12345 of 54321", "pin *** of 54321"),
+        ("pin 98765 or 9 8765", "pin *** or ***"),
+        ("call 555-0199, not 555-019", "call ***, not 555-019"),
         ("somebody at +49 (0)30 1234-567", "somebody at ***"),
         ("+15559999999", "***"),
         ("ann@mail.example and ann%40mail.example", "a***@mail.example and ***"),
@@ -51,8 +53,9 @@ def test_what_a_run_learns_later_is_masked_too() -> None:
     known, people = Known(), list[str]()
     known.learn(people)
     assert known.mask("Zoe exists") == "Zoe exists"
-    people.append("Zoe")
-    assert known.mask("Zoe exists") == "*** exists"
+    for name in ("Zoe", "Inara"):
+        people.append(name)
+        assert known.mask(f"{name} exists") == "*** exists"
 
 
 def test_a_long_message_takes_no_time() -> None:

@@ -57,6 +57,15 @@ def test_a_read_without_a_json_object_is_repeated_and_then_no_answer(said: Said,
     assert client(App(said, said, Said(body={"id": "1"}))).send(READ).body == {"id": "1"}
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_error_tells_nobody_by_name_neither_in_its_code_nor_in_its_message(status: int) -> None:
+    caller = client(App(refusal(status, "taken by Zoe Alleyne", "ask Zoe Alleyne")))
+    caller.known.take(["Zoe Alleyne"])
+    with pytest.raises((BadAnswer, HttpError)) as told:
+        caller.send(READ)
+    assert "taken by ***: ask ***" in str(told.value)
+
+
 def test_a_delete_may_answer_nothing() -> None:
     assert client(App(Said(200, b"", {}))).send(Request("DELETE", "/tags/1")) == Reply(200, {})
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Usage
 from reconciler.intercom.http.gate import BELIEVED, FLOOR, JITTER, WIDEST, Gate
-from reconciler.intercom.http.limiter import Limiter, NotAdmitted
+from reconciler.intercom.http.limiter import NO_HEADERS, Limiter, NotAdmitted
 from reconciler.intercom.http.window import DOCUMENTED_LIMIT, WINDOW
 from tests.desk.clock import Clock
 
@@ -498,3 +498,23 @@ def test_a_probe_without_an_answer_hands_on_its_turn() -> None:
     assert clock.sleeps == []
     gate.enter()
     assert clock.total == pytest.approx(2.0, abs=0.1), "a probe that takes long holds the others for a while only"
+
+
+def answered(gate: Gate, now: float, *statuses: int, headers: Mapping[str, str] = NO_HEADERS) -> Gate:
+    """The gate after calls that were answered so at once."""
+    for status in statuses:
+        assert gate.admit(now)
+        gate.answer(now, status, headers, 0.1)
+    return gate
+
+
+def test_a_refusal_of_the_first_call_of_a_window_teaches_nothing_of_the_one_before() -> None:
+    gate = answered(answered(Gate(rand=lambda: 0.0), 0.0, 200), 11.0, 429)
+    assert gate.cap == gate.limit
+
+
+def test_what_a_refusal_taught_is_no_more_than_the_limit_that_an_answer_says() -> None:
+    gate = answered(Gate(rand=lambda: 0.0), 0.0, *[200] * 5, 429)
+    assert gate.cap == 5
+    said = {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "1000000010"}
+    assert answered(gate, 30.0, 200, headers=said).cap == 2
