@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from reconciler.cli.running import Stop
 from reconciler.core.model.outcome import Status
-from reconciler.errors import IntercomError
+from reconciler.errors import IntercomError, Interrupted
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
@@ -125,16 +127,22 @@ def _carry_out(route: Route, found: Any, started: Callable[[Any], None]) -> list
         return list(carry_out(session, work, route.stop, started))
 
 
-def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRoute) -> None:
-    """The screen or the events fail in the middle of an apply."""
+@pytest.mark.parametrize(
+    ("error", "signum", "code"),
+    [(GeneratorExit(), 0, 1), (KeyboardInterrupt(), 0, 130), (Interrupted(signal.SIGTERM), signal.SIGTERM, 143)],
+)
+def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRoute, error: BaseException, signum: int, code: int) -> None:
+    """The screen or the events fail in the middle of an apply, or somebody asks a second time to stop."""
     route = make_route(SEED, ledger=True)
-    plan = route.saved(route.manifest(MANIFEST))
+    plan, stop = route.saved(route.manifest(MANIFEST)), Stop()
+    stop.signum = signum
     with route.session() as session:
-        outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), route.stop)
+        outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), stop)
         next(outcomes)
-        outcomes.close()
+        with pytest.raises(type(error)):
+            outcomes.throw(error)
     assert route.ledger
-    assert [run.exit_code for run in route.ledger.runs()] == [1]
+    assert [run.exit_code for run in route.ledger.runs()] == [code]
 
 
 def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(make_route: MakeRoute) -> None:
