@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,8 @@ class Ledger:
         self._runs: dict[str, _Run] = {}
         self._held: Lock | None = None
         self._older = False
+        # The runs of which it was seen to hold a pre-image, where that is kept apart from the runs.
+        self._imaged_ids: set[str] = set()
         self._use(engine)
 
     @classmethod
@@ -170,14 +173,14 @@ class Ledger:
         with unusable(self.place):
             return self.home.ground is not None and bool(self.home.read_mark()) and not self._older
 
-    def gap(self) -> bool:
-        """Whether runs are missing of which something else is left. Raises LedgerUnusable."""
+    def find_gap(self) -> float:
+        """When it was seen last that runs are missing of which something else is left, in Unix seconds: now and later, where no run has
+        noted these; 0 where none are. Raises LedgerUnusable."""
         with unusable(self.place):
-            run_ids = set(self.home.list_imaged_runs())
+            self._imaged_ids |= set(self.home.list_imaged_runs())
         with self._looking() as connection:
-            kept_ids = set(connection.scalars(select(RUNS.c.id)))
-            run_ids |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
-        return bool(run_ids - kept_ids)
+            noted = past.read_lost_runs(connection)
+            return max(noted.values(), default=0.0) if past.list_missing_runs(connection, self._imaged_ids) <= noted.keys() else math.inf
 
     def record(self, app_id: str, name: str, records: Iterable[Record], names_gone: Iterable[Thing] = ()) -> None:
         """Keep these records, and let go of things."""
@@ -253,12 +256,15 @@ class Ledger:
 
     def begin(self, head: RunHead) -> str:
         """Record the start of a run; the answer is its id. Ids of later milliseconds sort later."""
-        now = self._now()
+        now, as_left = self._now(), self.is_as_left
         run = run_id(now)
         with self._writing() as connection:
             insert_run(connection, self._digests, run, now, head)
+            if not as_left:
+                past.note_lost_runs(connection, self._imaged_ids, now)
             if self._older:
-                self._disown(connection)
+                past.disown(connection)
+                self._older = False
             self._runs[run] = _Run((head.app_id, self._digests.plain(head.name)))
         with unusable(self.place):
             self.home.mark(run)
@@ -381,12 +387,6 @@ class Ledger:
             traces = self.home.find_traces()
         with self._looking() as connection:
             return "" if connection.scalar(select(RUNS.c.id).limit(1)) else traces
-
-    def _disown(self, connection: Connection) -> None:
-        """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""
-        connection.execute(update(THINGS).values(owned=False, links=func.replace(THINGS.c.links, '"owned"', '"found"')))
-        connection.execute(update(WRITES).values(superseded=True))
-        self._older = False
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

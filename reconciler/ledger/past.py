@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
@@ -16,7 +16,7 @@ from reconciler.core.model.recipient import parse_recipient
 from reconciler.core.model.record import Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import HELD, MET, RUNS, STRANGER, THINGS, WRITES, match_things
+from reconciler.ledger.tables import HELD, INEFFECTIVE, LOST_RUN, MET, RUNS, STRANGER, THINGS, WRITES, match_things
 
 
 def count_runs(connection: Connection, app_id: str) -> tuple[int, int]:
@@ -114,6 +114,30 @@ def count_unread(connection: Connection, key: str) -> str:
     """How many things were recorded with other keys alone, as people count; empty where there are none."""
     number = connection.scalar(_UNREAD, {"key": key})
     return f"{number} thing{'s' if number != 1 else ''}" if number else ""
+
+
+def list_missing_runs(connection: Connection, imaged_ids: Collection[str]) -> set[str]:
+    """The runs that are missing though things are recorded by them, or their pre-images are kept."""
+    ids = {*imaged_ids, *connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct())}
+    return ids - set(connection.scalars(select(RUNS.c.id))) if ids else set()
+
+
+def read_lost_runs(connection: Connection) -> Mapping[str, float]:
+    """When which runs were seen to be missing, in Unix seconds."""
+    rows = connection.execute(select(INEFFECTIVE.c.claim, INEFFECTIVE.c.noted).where(INEFFECTIVE.c.place == LOST_RUN))
+    return {row.claim: row.noted for row in rows}
+
+
+def note_lost_runs(connection: Connection, imaged_ids: Collection[str], now: float) -> None:
+    """Note which runs are missing: once all their things are recorded by later ones, nothing else would say it."""
+    for run in sorted(list_missing_runs(connection, imaged_ids) - read_lost_runs(connection).keys()):
+        connection.execute(INEFFECTIVE.insert().values(place=LOST_RUN, claim=run, noted=float(int(now))))
+
+
+def disown(connection: Connection) -> None:
+    """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""
+    connection.execute(update(THINGS).values(owned=False, links=func.replace(THINGS.c.links, '"owned"', '"found"')))
+    connection.execute(update(WRITES).values(superseded=True))
 
 
 def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing]) -> None:

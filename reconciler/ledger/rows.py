@@ -22,7 +22,7 @@ from reconciler.core.model.repository import Repository
 from reconciler.ledger.attempts import read_attempts
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES, match_things
+from reconciler.ledger.tables import INEFFECTIVE, LOST_RUN, RUNS, STRANGER, THINGS, WRITES, match_things
 
 
 class _Texts(Mapping[str, Any]):
@@ -121,7 +121,7 @@ _STRANGERS = (
     .join(RUNS, WRITES.c.run == RUNS.c.id)
     .where(RUNS.c.app_id == _APP_ID, WRITES.c.status == STRANGER, WRITES.c.outcome == "failed", ~WRITES.c.superseded)
 )
-_CLAIMS = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)
+_CLAIMS = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim).where(INEFFECTIVE.c.place != LOST_RUN)
 # The links that runs of another name, or with another key, detached, and when they last did.
 _END = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
 _DETACHED = (

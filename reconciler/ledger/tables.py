@@ -138,6 +138,9 @@ INEFFECTIVE = Table(
     Index("ineffective_by_place", "place"),
 )
 
+# The `place` of a run that something is left of and that the table of runs lacks: `claim` is its id, and `noted` when that was seen.
+LOST_RUN = "lost run"
+
 # Who holds the lock of a workspace, for who waits for it; the lock itself is not here.
 HOLDERS = Table(
     "holders", METADATA, Column("app_id", String, primary_key=True), Column("who", String, nullable=False), Column("since", Float)

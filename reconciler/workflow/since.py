@@ -21,7 +21,7 @@ def spare(session: Session, comparison: Comparison, agreement: Agreement) -> Com
     links_read = frozenset((c.link, c.id) for c in changes if c.id and session.kinds.links[c.link].has_dates)
     if session.memory:
         session.memory.sight.whole |= links_read
-    gap = any((change.id, change.target_id) not in attachments for change in changes) and session.ledger.gap()
+    gap = session.ledger.find_gap() if any((change.id, change.target_id) not in attachments for change in changes) else 0.0
     return spare_touched(comparison, changes, attachments, gap, agreement, names_of(session))
 
 

@@ -44,10 +44,11 @@ def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Ad
     return not any(target in lists.absent for lists in resource.links.values())
 
 
-def is_later(recorded: Recorded, change: LinkChange, attachments: Mapping[Ends, Attachment], gap: bool) -> bool:
-    """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
-    link = attachments.get((change.id or "", change.target_id or ""))
-    return gap if link is None else link.at > _find_recorded(recorded, change) + MARGIN
+def is_later(recorded: Recorded, change: LinkChange, attachments: Mapping[Ends, Attachment], gap: float) -> bool:
+    """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs of a time after
+    that. `gap` is when it was seen last to lack some, in Unix seconds."""
+    link, ours_since = attachments.get((change.id or "", change.target_id or "")), _find_recorded(recorded, change)
+    return gap > ours_since if link is None else link.at > ours_since + MARGIN
 
 
 def _find_recorded(recorded: Recorded, change: LinkChange) -> float:

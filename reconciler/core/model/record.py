@@ -168,6 +168,19 @@ def _date_link(record: Record, link: str, target_id: str, at: float | None) -> R
     return replace(record, since={**since, link: dates} if dates else since)
 
 
+def keep_dates(record: Record | None) -> Record | None:
+    """A record that is about to be written again, and says of each link that is ours when it became so at the latest: what else is written
+    there proves no more of it."""
+    if record is None or not record.has_own_links:
+        return record
+    since = {
+        link: {end: int(record.ours_since(link, end)) for end, origin in ends.items() if origin == LinkOrigin.OWNED}
+        for link, ends in record.links.items()
+    }
+    since = {link: ends for link, ends in since.items() if not ends.keys() <= record.since.get(link, NOTHING).keys()}
+    return replace(record, since={**record.since, **since}) if since else record
+
+
 def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record of what is declared, that says of the new links, each its list and the id of the other end, when they became ours, and of
     no others than are still ours."""

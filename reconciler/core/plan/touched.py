@@ -50,14 +50,14 @@ def spare_touched(
     comparison: Comparison,
     links: Sequence[LinkChange],
     attachments: Mapping[Ends, Attachment],
-    gap: bool,
+    gap: float,
     agreement: Agreement,
     by: Callable[[str, str], str],
 ) -> Comparison:
     """The comparison without the links that were made after they were recorded: these stay, and a note names them, until somebody agrees.
 
-    `attachments` say when links were made, where Intercom tells, `gap` whether the ledger lacks runs, `by` says who made a link to a kind.
-
+    `attachments` say when links were made, where Intercom tells, `gap` when the ledger was seen last to lack runs, `by` says who made a
+    link to a kind.
     """
     later = [change for change in links if is_later(comparison.recorded, change, attachments, gap)]
     if not later:

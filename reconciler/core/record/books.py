@@ -17,7 +17,7 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.record import Record, Thing, mark_left, without_link
+from reconciler.core.model.record import Record, Thing, keep_dates, mark_left, without_link
 from reconciler.core.model.recorded import LiveLink
 from reconciler.core.record.writer import DONE, RecordWriter, Sides, record_live, take_stock
 
@@ -37,7 +37,7 @@ class Books:
 
     def read(self, name: Thing) -> Record | None:
         """The record of a thing as it stands now: what this run says of it, else what was recorded before; None where there is none."""
-        return self.changed[name] if name in self.changed else self.comparison.recorded.records.get(name)
+        return self.changed[name] if name in self.changed else keep_dates(self.comparison.recorded.records.get(name))
 
     def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
         """Take in an outcome at `now`, in Unix seconds. Returns what to write: the record of the thing; its name, where its record goes;

@@ -151,6 +151,10 @@ def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(route: Rou
     assert changes(route.document(route.manifest(ONE))) == GOING
     touch(route)
     assert changes(route.document(route.manifest(ONE))) == []
+    # What a run writes there proves no more of it.
+    text = ONE.replace("external_id: '25'", "external_id: '25', name: Kay")
+    assert [o.change.action for o in route.converge(route.manifest(text))] == ["update"]
+    assert changes(route.document(route.manifest(text))) == []
 
 
 @pytest.mark.parametrize(("late", "taken"), [(599.0, True), (602.0, False)])
@@ -183,9 +187,15 @@ def test_a_company_link_goes_unless_the_ledger_lacks_runs(route: Route, postgres
     without = route.manifest(BOTH.replace("['6']", "[]"))
     assert changes(route.document(without)) == ["detach contact/25 company/6"]
     postgres.run("ALTER TABLE reconciler.writes DROP CONSTRAINT writes_run_fkey; DELETE FROM reconciler.runs", "ledger")
-    plan = route.document(without)
-    assert changes(plan) == []
-    assert touches(plan)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
+    text = BOTH.replace("['6']", "['7']").replace("[{company_id", "[{company_id: '7'}, {company_id")
+    text = text.replace("'25'", "'25', name: Kay").replace("Blue Sun", "Blue Moon").replace("tags: [vip, promo]\n", "tags: [VIP, Promo]\n")
+    for _ in range(2):
+        # A run that writes to all there is makes the ledger no more whole.
+        plan = route.document(route.manifest(text))
+        assert "detach contact/25 company/6" not in changes(plan)
+        assert touches(plan)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
+        route.converge(route.manifest(text))
+    assert changes(route.document(route.manifest(text.replace("['7']", "[]")))) == ["detach contact/25 company/7"]
 
 
 def test_the_ledger_of_a_machine_that_remembers_asks_nobody(make_route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:
