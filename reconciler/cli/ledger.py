@@ -212,7 +212,8 @@ def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
 def _lock(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[None]:
     from reconciler.ledger.homes.home import Waiting
 
-    with ledger.lock(here.app_id, whoever(), Waiting(choice.timeout, time.sleep, time.monotonic, time.time)) as lock:
+    waits = Waiting(choice.timeout, time.sleep, time.monotonic, time.time).aloud(Terminal(sys.stderr).say)
+    with ledger.lock(here.app_id, whoever(), waits) as lock:
         say_taken_over(lock)
         yield
 

@@ -58,7 +58,7 @@ def hold_lock(session: Session, timeout: float) -> Iterator[object]:
 
 
 def waiting(session: Session, timeout: float) -> Waiting:
-    """How long to wait for a lock, by the clocks of a session."""
+    """How long to wait for a lock, by the clocks of a session, and aloud."""
     from reconciler.ledger.homes.home import Waiting
 
-    return Waiting(timeout, session.sleep, session.client.monotonic, session.now)
+    return Waiting(timeout, session.sleep, session.client.monotonic, session.now).aloud(session.client.notice)

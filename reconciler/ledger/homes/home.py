@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,17 @@ class Waiting:
     monotonic: Callable[[], float]
     # The time of day, in Unix seconds.
     now: Callable[[], float]
+
+    def aloud(self, say: Callable[[str], object]) -> Waiting:
+        """The same, for people: `say` is told once that somebody else is waited for, and how long at most."""
+        texts = [f"another run holds the lock of the ledger; waiting for it, {self.timeout:g} s at most"]
+
+        def sleep(seconds: float) -> None:
+            while texts:
+                say(texts.pop())
+            self.sleep(seconds)
+
+        return replace(self, sleep=sleep)
 
 
 class Lock(Protocol):

@@ -294,13 +294,14 @@ def test_neither_works_without_a_ledger_nor_in_a_pipeline_that_forgets(desk: Des
     assert (desk.box.requests, (desk.folder / ".reconciler").exists()) == ([], False)
 
 
-def test_whoever_holds_the_lock_is_named(desk: Desk) -> None:
+def test_whoever_holds_the_lock_is_waited_for_aloud_and_named(desk: Desk) -> None:
     assert desk("adopt", "tag/vip") == 0
     waiting = Waiting(0, time.sleep, time.monotonic, time.time)
     with desk.ledger() as ledger, ledger.lock(APP, "wash on serenity", waiting):
         for verb in (("adopt", "tag/trial"), ("adopt", "--all", "m.yaml", "--auto-approve"), ("forget", "tag/vip")):
-            assert desk(*verb, "--lock-timeout", "0", m=ALL) == 6
+            assert desk(*verb, "--lock-timeout", "0.05", m=ALL) == 6
             assert "wash on serenity, since " in desk.err
+            assert desk.err.count("another run holds the lock of the ledger; waiting for it, 0.05 s at most\n") == 1
     assert len(desk.ours()) == 1
 
 
