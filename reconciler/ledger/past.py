@@ -13,7 +13,7 @@ from reconciler.core.model.outcome import Status
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.policy import KEYS
 from reconciler.core.model.recipient import parse_recipient
-from reconciler.core.model.record import Thing
+from reconciler.core.model.record import LinkOrigin, Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import HELD, INEFFECTIVE, LOST_RUN, MET, RUNS, STRANGER, THINGS, WRITES, match_things
@@ -135,8 +135,11 @@ def note_lost_runs(connection: Connection, imaged_ids: Collection[str], now: flo
 
 
 def disown(connection: Connection) -> None:
-    """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""
-    connection.execute(update(THINGS).values(owned=False, links=func.replace(THINGS.c.links, '"owned"', '"found"')))
+    """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned; what it calls our
+    links is doubted."""
+    connection.execute(
+        update(THINGS).values(owned=False, links=func.replace(THINGS.c.links, f'"{LinkOrigin.OWNED}"', f'"{LinkOrigin.DOUBTED}"'))
+    )
     connection.execute(update(WRITES).values(superseded=True))
 
 

@@ -10,12 +10,12 @@ from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, String, bindparam, delete, func, or_, select
 
 from reconciler.core.compare.ruled import RULE
 from reconciler.core.model.change import Action
 from reconciler.core.model.jsons import parse_json
-from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing, Watch
+from reconciler.core.model.record import NOTHING, OURS, LinkOrigin, Record, Thing, Watch
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
@@ -59,8 +59,8 @@ class _Texts(Mapping[str, Any]):
         return self._map().items()
 
 
-# How a link of ours stands in the JSON of links.
-_OWNED = f'"{LinkOrigin.OWNED}"'
+# How a link that may be ours stands in the JSON of links.
+_OURS = tuple(f'"{link_origin}"' for link_origin in OURS)
 # What the name of a list ends in, in the JSON of links, where it says when its links became ours.
 _SINCE = " since"
 # The key among a list of links under which stands by which policy the list was their authority; no id is written so.
@@ -81,7 +81,7 @@ _NOTABLE = (
     | THINGS.c.protected
     | THINGS.c.deleted
     | (THINGS.c.written != 0)
-    | THINGS.c.links.contains(_OWNED)
+    | or_(*(THINGS.c.links.contains(text) for text in _OURS))
     | THINGS.c.links.contains(f'"{RULE} ')
 )
 # So many rows are taken apart at once.
@@ -225,7 +225,7 @@ def _read_links(place: str, links: str) -> tuple[Mapping[str, Any], bool, Mappin
     """What stands in the column of links, in the order of a record: the lists, whether any may be ours, since when, under which policy."""
     policies = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
     since = _Texts(links, place, _pick_times) if _SINCE in links else NOTHING
-    return _Texts(links, place, _pick_lists), _OWNED in links, since, policies
+    return _Texts(links, place, _pick_lists), any(text in links for text in _OURS), since, policies
 
 
 def _read_files(file: str) -> tuple[str, ...]:
@@ -277,7 +277,7 @@ def _find_untied(connection: Connection, records: Mapping[Thing, Record], owner:
         record = records_by_thing.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
         if not isinstance(row.at, float):
             raise LedgerUnusable(place, "it is damaged")
-        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
+        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) in OURS:
             link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
             records_by_thing[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
     return records_by_thing
@@ -300,7 +300,7 @@ def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
         for row, links in row_links
         for field, lists in links.items()
         for end, link_origin in lists.items()
-        if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND)
+        if link_origin in (*OURS, LinkOrigin.FOUND)
     }
 
 

@@ -29,7 +29,12 @@ DECIDES: Mapping[str | None, str] = {
     Authority.EXACT: "`policy: links: exact`: what is not written goes",
     None: "the entry does not write the list, so nothing is done with it",
 }
-_ORIGINS = {"owned": "ours", "found": "on record, not ours", "absent": "on record as absent"}
+_ORIGINS = {
+    "owned": "ours",
+    "doubted": "ours in a ledger that lacks what came after",
+    "found": "on record, not ours",
+    "absent": "on record as absent",
+}
 
 # Whether a thing matches a rule, and whether the rule names it.
 _MATCHES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.since import Attachment, Ends
+from reconciler.core.compare.since import Attachment, Ends, is_doubted
 from reconciler.core.model.change import LinkChange
 from reconciler.core.plan.touched import Agreement, links_to_ask, spare_touched
 from reconciler.workflow.session import Session
@@ -14,14 +14,17 @@ from reconciler.workflow.session import Session
 
 def spare(session: Session, comparison: Comparison, agreement: Agreement) -> Comparison:
     """The comparison without the links that somebody else made since they were recorded as ours, until somebody agrees."""
-    if session.ledger is None or session.ledger.is_as_left:
+    if session.ledger is None:
         return comparison
-    changes = links_to_ask(comparison, agreement)
-    attachments = links_made(session, changes)
-    links_read = frozenset((c.link, c.id) for c in changes if c.id and session.kinds.links[c.link].has_dates)
+    changes, is_as_left = links_to_ask(comparison, agreement), session.ledger.is_as_left
+    doubted = {change for change in changes if is_doubted(comparison.recorded, change)}
+    changes = [change for change in changes if change in doubted or not is_as_left]
+    dated = [change for change in changes if change not in doubted]
+    attachments = links_made(session, dated)
+    links_read = frozenset((c.link, c.id) for c in dated if c.id and session.kinds.links[c.link].has_dates)
     if session.memory:
         session.memory.sight.whole |= links_read
-    gap = session.ledger.find_gap() if any((change.id, change.target_id) not in attachments for change in changes) else 0.0
+    gap = session.ledger.find_gap() if any((change.id, change.target_id) not in attachments for change in dated) else 0.0
     return spare_touched(comparison, changes, attachments, gap, agreement, names_of(session))
 
 

@@ -12,7 +12,7 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import field_at
-from reconciler.core.model.record import LinkOrigin, Record
+from reconciler.core.model.record import OURS, LinkOrigin, Record
 from reconciler.core.model.recorded import Recorded
 
 _GRAVEST = tuple(Cause)
@@ -126,7 +126,7 @@ def _find_link_cause(manifest: Manifest, recorded: Recorded, change: LinkChange)
     attempt = recorded.attempt(change.address, change.link.field, change.target)
     is_retry = attempt is not None and attempt.action == change.action
     if change.action is Action.ATTACH:
-        if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND):
+        if link_origin in (*OURS, LinkOrigin.FOUND):
             return Cause.DRIFT
         return Cause.UNAPPLIED if is_retry else Cause.CONFIG
     if link_origin == LinkOrigin.ABSENT:

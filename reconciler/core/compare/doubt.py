@@ -11,7 +11,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
-from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.record import OURS
 from reconciler.core.model.recorded import LiveLink, Recorded
 
 
@@ -39,7 +39,7 @@ def _find_undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
             link = LinkName(kind, field)
             live_ends = live.links.get(link, {}).get(live_id)
             if live_ends is not None and (link, live_id) not in live.cut_lists:
-                missing = (end for end, link_origin in ends.items() if link_origin == LinkOrigin.OWNED and end not in live_ends)
+                missing = (end for end, link_origin in ends.items() if link_origin in OURS and end not in live_ends)
                 yield from (LiveLink(kind, live_id, field, end) for end in missing)
 
 

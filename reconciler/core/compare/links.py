@@ -10,7 +10,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.live import Live
-from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.record import OURS
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import Mark
 
@@ -164,7 +164,7 @@ def _was_written_otherwise(link: LinkKind, resource: Resource, target: Address, 
 
 def _is_ours(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: Draft) -> bool:
     source_id = draft.live.pairs.get(resource.address, "")
-    if draft.recorded.link_origin(link.name, resource.address, source_id, target, target_id) != LinkOrigin.OWNED:
+    if draft.recorded.link_origin(link.name, resource.address, source_id, target, target_id) not in OURS:
         return False
     record = draft.recorded.of(link.source, source_id)
     if unread := draft.recorded.files.unread(record) if record else ():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest
+from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.recorded import Recorded
 
 # A link that was made so much later than it became ours, in seconds, was made anew by somebody else, however the clocks differ.
@@ -44,9 +45,17 @@ def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Ad
     return not any(target in lists.absent for lists in resource.links.values())
 
 
+def is_doubted(recorded: Recorded, change: LinkChange) -> bool:
+    """Whether a link is ours only as far as a ledger says that lacks what came after."""
+    ends = (change.address, change.id or "", change.target, change.target_id or "")
+    return recorded.link_origin(change.link, *ends) == LinkOrigin.DOUBTED
+
+
 def is_later(recorded: Recorded, change: LinkChange, attachments: Mapping[Ends, Attachment], gap: float) -> bool:
     """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs of a time after
     that. `gap` is when it was seen last to lack some, in Unix seconds."""
+    if is_doubted(recorded, change):
+        return True
     link, ours_since = attachments.get((change.id or "", change.target_id or "")), _find_recorded(recorded, change)
     return gap > ours_since if link is None else link.at > ours_since + MARGIN
 

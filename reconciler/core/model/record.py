@@ -23,14 +23,18 @@ LEFT = "left"
 
 
 class LinkOrigin(StrEnum):
-    """How a recorded link came about: we made it, it was found there, or it was written absent and is."""
+    """How a recorded link came about: we made it, we did as far as a ledger says that lacks what came after, it was found there, or it was
+    written absent and is."""
 
     OWNED = "owned"
+    DOUBTED = "doubted"
     FOUND = "found"
     ABSENT = "absent"
 
 
 LinkOrigins = Mapping[str, str]
+# Those of links that are ours, surely or perhaps.
+OURS = (LinkOrigin.OWNED, LinkOrigin.DOUBTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,15 @@ def _date_link(record: Record, link: str, target_id: str, at: float | None) -> R
         dates[target_id] = int(at)
     since = {name: ends for name, ends in record.since.items() if name != link}
     return replace(record, since={**since, link: dates} if dates else since)
+
+
+def settle_links(record: Record) -> Record:
+    """A record of which people say that all links that may be ours are."""
+    links = {
+        link: {end: LinkOrigin.OWNED.value if origin == LinkOrigin.DOUBTED else origin for end, origin in ends.items()}
+        for link, ends in record.links.items()
+    }
+    return record if links == record.links else replace(record, links=links)
 
 
 def keep_dates(record: Record | None) -> Record | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.attempt import Attempt, Place
-from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
+from reconciler.core.model.record import NOTHING, OURS, LinkOrigin, Record, Thing
 from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
 
@@ -243,22 +243,22 @@ class Recorded:
         return self.link_origins.get(LiveLink(link.source, source_id, link.field, target_id))
 
     def owned_ends(self, link: LinkName, record: Record) -> Sequence[str]:
-        """The ids of the other ends of the links that we made."""
+        """The ids of the other ends of the links that we made, as far as anybody can say."""
         ends = record.links.get(link.field, NOTHING) if record.has_own_links else NOTHING
-        return [target_id for target_id, link_origin in ends.items() if link_origin == LinkOrigin.OWNED]
+        return [target_id for target_id, link_origin in ends.items() if link_origin in OURS]
 
 
 BLANK = Recorded()
 
 
 def disown(recorded: Recorded) -> Recorded:
-    """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
+    """What a ledger holds that is older than what was applied last: it owns nothing, and what it calls ours is doubted."""
     return replace(recorded, records=Records.of(map(_disown, recorded.records.values())), attempts={})
 
 
 def _disown(record: Record) -> Record:
     links = {
-        field: {end: LinkOrigin.FOUND if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in ends.items()}
+        field: {end: LinkOrigin.DOUBTED if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in ends.items()}
         for field, ends in record.links.items()
     }
     return replace(record, owned=False, links=links)

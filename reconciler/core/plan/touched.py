@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.since import Attachment, Ends, find_owned_detaches, is_later
+from reconciler.core.compare.since import Attachment, Ends, find_owned_detaches, is_doubted, is_later
 from reconciler.core.model.change import Change, LinkChange
-from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import show_address
 from reconciler.core.model.refusal import Refusal
@@ -67,9 +66,7 @@ def spare_touched(
     if not list_standing([Refusal("touched since", "", word)], agreement.approvals):
         return comparison
     difference, stays = comparison.difference, frozenset(later)
-    notes = [
-        Note("touched since", _explain(change, comparison.live, attachments, by, word), change.address, change.mark) for change in later
-    ]
+    notes = [Note("touched since", _explain(change, comparison, attachments, by, word), change.address, change.mark) for change in later]
     beside = {(change.address, f"{change.link.field} {change.target}") for change in later}
     changes = tuple(change for change in difference.changes if change not in stays)
     difference = replace(difference, changes=changes, notes=(*difference.notes, *notes), beside=difference.beside | beside)
@@ -83,11 +80,17 @@ def subject_of(change: Change, app_id: str) -> Subject:
     )
 
 
-def _explain(change: LinkChange, live: Snapshot, attachments: Mapping[Ends, Attachment], by: Callable[[str, str], str], word: str) -> str:
+def _explain(
+    change: LinkChange, comparison: Comparison, attachments: Mapping[Ends, Attachment], by: Callable[[str, str], str], word: str
+) -> str:
     """Why a link stays, and what takes it away."""
-    attachment = attachments.get((change.id or "", change.target_id or ""))
-    link = f"the link to {show_address(change.target, live.workspace.app_id)} is ours"
-    if attachment:
+    attachment, live = attachments.get((change.id or "", change.target_id or "")), comparison.live
+    target = show_address(change.target, live.workspace.app_id)
+    link = f"the link to {target} is ours"
+    if is_doubted(comparison.recorded, change):
+        link = f"the link to {target} was ours in a ledger that lacks what came after"
+        why = "nobody can say whether it still is"
+    elif attachment:
         verb = "was made, or only attached again," if live.facts.attached_again == "moves" else "was made"
         why = f"{verb}{by(change.target.kind, attachment.by)} at {format_time(attachment.at)}, after it became ours"
     else:

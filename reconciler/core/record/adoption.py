@@ -12,7 +12,7 @@ from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.record import Record, Thing, date_links
+from reconciler.core.model.record import Record, Thing, date_links, settle_links
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, take_stock
 
@@ -123,12 +123,14 @@ def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Ow
 def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     """What the adoption of one named thing takes in. Its links that are recorded as ours stay ours, whoever touched them since."""
     find, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
-    confirmations = sum(1 for _ in list_new_ties(None, record.links)) if record and find.standing is not Standing.FOREIGN else 0
+    confirmations = (
+        sum(1 for _ in list_new_ties(None, settle_links(record).links)) if record and find.standing is not Standing.FOREIGN else 0
+    )
     return replace(find, links=confirmations)
 
 
 def _write_named(writer: RecordWriter, find: Find) -> Record:
-    record = writer.recorded.of(find.address.kind, find.id) or writer.make_blank(find.address, find.id, "")
+    record = settle_links(writer.recorded.of(find.address.kind, find.id) or writer.make_blank(find.address, find.id, ""))
     new = replace(record, owned=True, deleted=False, run=writer.run)
     return date_links(new, list_new_ties(None, record.links), writer.now)
 

@@ -15,7 +15,18 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claims, field_at, live_value
-from reconciler.core.model.record import ITSELF, LinkOrigin, LinkOrigins, Record, Thing, date_links, with_link, without_link
+from reconciler.core.model.record import (
+    ITSELF,
+    OURS,
+    LinkOrigin,
+    LinkOrigins,
+    Record,
+    Thing,
+    date_links,
+    settle_links,
+    with_link,
+    without_link,
+)
 from reconciler.core.model.recorded import Recorded
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
@@ -124,7 +135,7 @@ class RecordWriter:
 
     def record_adoption(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
-        record = self.record_declared(before, resource, thing.id, sides)
+        record = settle_links(self.record_declared(before, resource, thing.id, sides))
         kind = self.kinds[thing.kind]
         fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claims(kind, resource)}
         links_of_entry = {link: record.links[link] for link in resource.links if link in record.links}
@@ -151,12 +162,12 @@ class RecordWriter:
             link_origins = {
                 end: link_origin
                 for end, link_origin in before.items()
-                if link_origin == LinkOrigin.OWNED and sides.may_be_linked(link.name, record.id, end)
+                if link_origin in OURS and sides.may_be_linked(link.name, record.id, end)
             }
             for target in lists.present:
                 if (end := sides.ids.get(target)) and sides.is_linked(link.name, record.id, end):
                     link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
-                    link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
+                    link_origins[end] = next((one for one in OURS if one in (link_origin, before.get(end))), LinkOrigin.FOUND)
             # What is still to be done is as it was, and what was never recorded is not yet.
             absent = {end for target in lists.absent if (end := sides.ids.get(target)) and end not in link_origins}
             still = {end for end in (*before, *absent) if (resource.address, f"{link.field} {end}") in sides.open}

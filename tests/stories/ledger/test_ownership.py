@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
+from tests.desk.telling import notes
 from tests.stories.ledger.records import PRUNING, by_hand, contact_id, meanwhile, one, record, tag_id
 
 
@@ -194,9 +196,15 @@ def test_a_ledger_restored_from_before_owns_nothing_and_says_so(make_route: Make
         route.ledger = Ledger.open(folder, create=True, now=route.clock)
         assert route.ledger
         assert changes(route.document(path)) == []
+        (said,) = notes(route.document(path), "touched since")
         assert ("is older than the last run here" in route.ledger.warning) is (_ == 0)
         route.converge(path)
         route.ledger.close()
+    route.ledger = Ledger.open(folder, create=True, now=route.clock)
+    word = said.partition("--approve ")[2].partition("`")[0]
+    route.rules = Approvals(on_command_line=(parse_approval(word),))
+    assert [str(outcome.change.target) for outcome in route.converge(path)] == ["tag/beta"]
+    assert (changes(route.document(path)), notes(route.document(path), "touched since")) == ([], [])
 
 
 def test_what_somebody_makes_after_a_create_of_ours_was_lost_and_undone_is_recorded_only(make_route: MakeRoute) -> None:

@@ -79,6 +79,11 @@ def takes_nothing(desk: Desk, says: str, looks: int = 1) -> None:
 def test_what_was_rolled_back_or_lost_is_told_and_takes_nothing(applied: Desk, backup: Backup) -> None:
     backup.put_back()
     takes_nothing(applied, "is older than the last run here", looks=2)
+    # What it called ours is told in every later run too.
+    for _ in range(2):
+        assert applied(*APPLY, m=ONE) == 0, applied.err
+        assert "contact/25: the link to tag/promo was ours in a ledger that lacks what came after" in applied.out
+    assert applied.written() == []
     assert applied("adopt", "--all", "m.yaml", "--auto-approve", m=BOTH) == 0, applied.err
     assert applied("plan", "m.yaml", "--detailed-exitcode", m=ONE) == 2, applied.out
     assert "older" not in applied.err
