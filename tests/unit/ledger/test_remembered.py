@@ -96,6 +96,19 @@ def test_what_was_rolled_back_or_lost_is_told_and_takes_nothing(applied: Desk, b
     assert "lost" not in applied.err
 
 
+@pytest.mark.parametrize("home", ["file"])
+@pytest.mark.parametrize("adopted", [("contact/25",), ("--all", "m.yaml", "--auto-approve")], ids=["by name", "all"])
+def test_what_was_rolled_back_is_doubted_until_an_adoption_settles_it(applied: Desk, backup: Backup, adopted: tuple[str, ...]) -> None:
+    backup.put_back()
+    # To declare it again proves nothing of who made it.
+    assert applied(*APPLY, m=BOTH) == 0, applied.err
+    assert applied("plan", "m.yaml", "--detailed-exitcode", m=ONE) == 0, applied.out
+    assert "contact/25: the link to tag/promo was ours in a ledger that lacks what came after" in applied.out
+    assert applied("adopt", *adopted) == 0, applied.err
+    assert applied("plan", "m.yaml", "--detailed-exitcode") == 2, applied.out
+    assert "detach    tag/promo from contact/25" in applied.out
+
+
 @pytest.mark.parametrize("home", ["git"])
 def test_a_git_ledger_is_missed_by_whoever_has_seen_it_and_by_its_images(applied: Desk, backup: Backup) -> None:
     assert applied(*APPLY, m=ONE) == 0, applied.err
