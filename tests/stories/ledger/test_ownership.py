@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
@@ -47,19 +48,19 @@ def test_a_company_that_somebody_made_meanwhile_is_recorded_only(make_route: Mak
     assert not row.owned
 
 
-def meet_meanwhile(route: Route, path: Path) -> None:
-    """An apply whose create meets somebody that another one made meanwhile: on record, and not ours."""
+def meet_meanwhile(route: Route, path: Path) -> Record:
+    """What is recorded by an apply whose create meets somebody that another one made meanwhile."""
     meanwhile(route, "^/contacts$", {"contacts": [{"external_id": "25"}]})
     assert one(route.converge(path)).reason == "existed already"
     row = record(route, "contact/25")
     assert row
-    assert not row.owned
+    return row
 
 
 def test_a_contact_that_the_create_met_is_recorded_only(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
     path = route.manifest("contacts: [{external_id: '25', missing: create, name: Zoe}]\n")
-    meet_meanwhile(route, path)
+    assert not meet_meanwhile(route, path).owned
 
 
 def test_a_create_whose_answer_was_lost_is_ours_when_it_is_found(make_route: MakeRoute) -> None:
@@ -213,7 +214,7 @@ def test_what_somebody_makes_after_a_create_of_ours_was_lost_and_undone_is_recor
     route.box.faults.add("POST", "^/contacts$", drop="before", times=None)
     assert one(route.converge(path)).status == "failed"
     route.box.faults.clear()
-    meet_meanwhile(route, path)
+    assert not meet_meanwhile(route, path).owned
 
 
 def test_what_we_made_is_ours_however_long_its_answer_took(make_route: MakeRoute) -> None:
